@@ -1,0 +1,35 @@
+//! One request body for one destination, and the input that it covers. Does not know how it was encoded or is sent.
+
+use std::sync::Arc;
+
+use super::source::Source;
+
+/// A sealed request body. Its bytes never change: it is sent as often as needed.
+#[derive(Debug)]
+pub struct Batch {
+    /// The body, compressed if `gzip`.
+    pub body: Vec<u8>,
+    /// Whether `body` is gzip.
+    pub gzip: bool,
+    /// Length of the body before compression, in bytes.
+    pub raw_len: u64,
+    /// How many items (documents, log lines) it has, all spans together.
+    pub items: u32,
+    /// What it covers, in the order of its items.
+    pub spans: Vec<Span>,
+    /// Some of it may have been sent before: a store that cannot tell repeats must be asked.
+    pub unsure: bool,
+    /// When its oldest line was read, in ms since 1970.
+    pub oldest_ms: i64,
+}
+
+/// One chunk's part of a batch. A chunk lies in one batch of each output, whole.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Whose chunk.
+    pub source: Arc<Source>,
+    /// Which chunk: counts up in each source and run, without holes.
+    pub seq: u64,
+    /// Its items in the batch. 0 where all its lines were dropped: it then only moves the watermark.
+    pub items: u32,
+}

@@ -1,0 +1,14 @@
+//! The nouns that every room shares, and a few small tools. Knows no stage.
+
+pub mod backoff;
+pub mod batch;
+pub mod budget;
+pub mod chunk;
+pub mod clock;
+pub mod durable;
+pub mod fault;
+pub mod metrics;
+pub mod quantity;
+pub mod records;
+pub mod secret;
+pub mod source;
