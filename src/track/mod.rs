@@ -1,1 +1,261 @@
-//! (being written)
+//! What is safely delivered: spans in flight, the watermark of each source and output, the checkpoint. The only writer
+//! of checkpoints. Does not read sources and does not talk to stores.
+//!
+//! The order that keeps the promise: a chunk is [begun](Tracker::begin) (its note written), the notes are made
+//! [durable](Tracker::make_durable), its batches are sent, each output [settles](Tracker::settle) them after its
+//! store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
+//! chunk again in the same pieces, with the same time of reading, and so with the same ids.
+
+mod known;
+mod store;
+mod watermark;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use store::Error;
+use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
+pub use watermark::Counts;
+
+use crate::base::chunk::Chunk;
+use crate::base::source::{Identity, Note, Resume, SourceId};
+use known::Sources;
+
+/// Tracks all sources against all outputs. Shared; touched per chunk and per batch.
+#[derive(Debug)]
+pub struct Tracker {
+    /// Names of the outputs; everywhere else an output is its index here.
+    outputs: Vec<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None`: nothing is saved.
+    store: Option<Store>,
+    sources: Sources,
+    written: BTreeMap<String, SavedOutput>,
+    /// Something changed since the last checkpoint.
+    dirty: bool,
+    /// Counts what moved a watermark: a sign of progress.
+    settled: u64,
+}
+
+/// What one output did with one chunk.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// Whose chunk.
+    pub source: SourceId,
+    /// Which.
+    pub seq: u64,
+    /// What became of its lines.
+    pub counts: Counts,
+}
+
+/// The sums of one output over all sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The output.
+    pub output: String,
+    /// What became of the lines up to the watermark.
+    pub counts: Counts,
+}
+
+impl Tracker {
+    /// Opens the state in `folder`; `None` keeps it in memory only.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
+    pub fn open(folder: Option<&Path>, outputs: Vec<String>) -> Result<Self, Error> {
+        let mut state =
+            State { store: None, sources: Sources::default(), written: BTreeMap::new(), dirty: true, settled: 0 };
+        if let Some(folder) = folder {
+            let (store, checkpoint, entries) = Store::open(folder)?;
+            state.store = Some(store);
+            if let Some(checkpoint) = checkpoint {
+                state.written = checkpoint.outputs;
+                checkpoint.sources.into_iter().for_each(|saved| state.sources.restore(saved, &outputs));
+            }
+            entries.into_iter().for_each(|entry| state.sources.remember(entry, &outputs));
+        }
+        let tracker = Self { outputs, state: Mutex::new(state) };
+        tracker.save_rolled()?;
+        Ok(tracker)
+    }
+
+    /// Finds a source again, or takes it in under the id `minted`. `head` is the first bytes of a file, empty else.
+    ///
+    /// # Errors
+    /// When its id cannot be noted.
+    pub fn resume(
+        &self,
+        name: &str,
+        seen: &Identity,
+        head: &[u8],
+        minted: SourceId,
+        now_ms: i64,
+    ) -> Result<Resume, Error> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let (id, news) = state.sources.find_or_take(name, seen, head, minted, self.outputs.len());
+        let tracked = state.sources.get_mut(id);
+        tracked.refresh(name, seen, now_ms);
+        state.dirty = true;
+        if let Some(store) = state.store.as_mut().filter(|_| news) {
+            store.append(std::iter::once(Entry::Source(tracked.saved(id, &self.outputs))))?;
+        }
+        Ok(tracked.resume(id))
+    }
+
+    /// Takes a chunk in: notes it and gives its sequence number.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    ///
+    /// # Panics
+    /// If its source was never [resumed](Tracker::resume).
+    pub fn begin(&self, chunk: &Chunk) -> Result<u64, Error> {
+        let note = Note {
+            source: chunk.source.id,
+            generation: chunk.generation,
+            start: chunk.start,
+            end: chunk.end,
+            seen_ms: chunk.seen_ms,
+        };
+        let mut state = self.lock();
+        let state = &mut *state;
+        let tracked = state.sources.get_mut(note.source);
+        tracked.generation = chunk.generation;
+        tracked.read_to = Some(chunk.cursor.clone());
+        let is_noted = tracked.take_replayed(&note);
+        if let Some(store) = state.store.as_mut().filter(|_| !is_noted) {
+            store.append(std::iter::once(Entry::Chunk(note.clone())))?;
+        }
+        Ok(tracked.watermark.begin(note, chunk.cursor.clone()))
+    }
+
+    /// Which lines of a chunk `output` settled in an earlier run, as flags by line in `past`. `false`: none, and
+    /// `past` is left alone.
+    pub fn is_past(&self, chunk: &Chunk, output: usize, past: &mut Vec<bool>) -> bool {
+        let mut state = self.lock();
+        let standing = &mut state.sources.get_mut(chunk.source.id).outputs[output];
+        if standing.caught_up || standing.cursor.is_none() {
+            return false;
+        }
+        past.clear();
+        past.extend(chunk.lines.iter().map(|line| standing.is_past(chunk.generation, line.position)));
+        true
+    }
+
+    /// Makes all notes so far durable: before a batch is first sent.
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn make_durable(&self) -> Result<(), Error> {
+        self.lock().store.as_mut().map_or(Ok(()), Store::sync)
+    }
+
+    /// An output is through with some chunks. `written` is the length of its file after them, for a file output.
+    pub fn settle(&self, output: usize, settlements: Vec<Settlement>, written: Option<u64>) {
+        let mut state = self.lock();
+        for settlement in settlements {
+            let tracked = state.sources.get_mut(settlement.source);
+            if let Some(passed) = tracked.watermark.settle(output, settlement.seq, settlement.counts) {
+                let standing = &mut tracked.outputs[output];
+                standing.cursor = Some(passed.cursor);
+                standing.counts.add(&passed.counts);
+            }
+        }
+        if written.is_some() {
+            state.written.insert(self.outputs[output].clone(), SavedOutput { written });
+        }
+        state.dirty = true;
+        state.settled += 1;
+    }
+
+    /// Writes a checkpoint if anything changed.
+    ///
+    /// # Errors
+    /// As the file system gives them; the old checkpoint then still holds.
+    pub fn save(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        if !state.dirty {
+            return Ok(());
+        }
+        if state.store.as_ref().is_some_and(Store::notes_are_long) {
+            drop(state);
+            return self.save_rolled();
+        }
+        state.save(&self.outputs)
+    }
+
+    /// The same with new notes, of what is still in flight only.
+    fn save_rolled(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(store) = &mut state.store {
+            store.roll_notes(state.sources.flying().cloned().map(Entry::Chunk))?;
+        }
+        state.save(&self.outputs)
+    }
+
+    /// The saved length of a file output.
+    #[must_use]
+    pub fn written(&self, output: &str) -> Option<u64> {
+        self.lock().written.get(output).and_then(|saved| saved.written)
+    }
+
+    /// The sums of each output.
+    #[must_use]
+    pub fn ledgers(&self) -> Vec<Ledger> {
+        let state = self.lock();
+        let sum = |output: usize| {
+            let mut counts = Counts::default();
+            state.sources.all().for_each(|tracked| counts.add(&tracked.outputs[output].counts));
+            counts
+        };
+        let ledger = |(index, output): (usize, &String)| Ledger { output: output.clone(), counts: sum(index) };
+        self.outputs.iter().enumerate().map(ledger).collect()
+    }
+
+    /// How many chunks are not settled by all outputs.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.lock().sources.all().map(|tracked| tracked.watermark.notes().count()).sum()
+    }
+
+    /// The oldest time of reading in flight, in ms since 1970.
+    #[must_use]
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.lock().sources.all().filter_map(|tracked| tracked.watermark.oldest_ms()).min()
+    }
+
+    /// Grows whenever something settles: a sign of progress.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.lock().settled
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn save(&mut self, outputs: &[String]) -> Result<(), Error> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let checkpoint = Checkpoint {
+            version: VERSION,
+            notes: store.notes_number(),
+            sources: self.sources.saved(outputs),
+            outputs: self.written.clone(),
+        };
+        store::save(store.folder(), &checkpoint)?;
+        self.dirty = false;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
