@@ -2,9 +2,9 @@
 
 pub mod backoff;
 pub mod batch;
-pub mod budget;
 pub mod chunk;
 pub mod clock;
+pub mod counts;
 pub mod durable;
 pub mod fault;
 pub mod metrics;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::store::{Entry, SavedSource};
-use super::watermark::{Counts, Watermark};
+use super::watermark::Watermark;
+use crate::base::counts::Counts;
 use crate::base::source::{Cursor, Identity, Note, Position, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.

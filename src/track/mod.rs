@@ -16,9 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use store::Error;
 use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
-pub use watermark::Counts;
 
 use crate::base::chunk::Chunk;
+use crate::base::counts::Counts;
 use crate::base::source::{Identity, Note, Resume, SourceId};
 use known::Sources;
 
@@ -135,17 +135,14 @@ impl Tracker {
         Ok(tracked.watermark.begin(note, chunk.cursor.clone()))
     }
 
-    /// Which lines of a chunk `output` settled in an earlier run, as flags by line in `past`. `false`: none, and
-    /// `past` is left alone.
-    pub fn is_past(&self, chunk: &Chunk, output: usize, past: &mut Vec<bool>) -> bool {
+    /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order.
+    pub fn past_lines(&self, chunk: &Chunk, output: usize) -> usize {
         let mut state = self.lock();
         let standing = &mut state.sources.get_mut(chunk.source.id).outputs[output];
         if standing.caught_up || standing.cursor.is_none() {
-            return false;
+            return 0;
         }
-        past.clear();
-        past.extend(chunk.lines.iter().map(|line| standing.is_past(chunk.generation, line.position)));
-        true
+        chunk.lines.iter().take_while(|line| standing.is_past(chunk.generation, line.position)).count()
     }
 
     /// Makes all notes so far durable: before a batch is first sent.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::watermark::Counts;
+use crate::base::counts::Counts;
 use crate::base::durable;
 use crate::base::source::{Cursor, Identity, Note, SourceId};
 

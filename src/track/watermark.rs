@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::base::counts::Counts;
 use crate::base::source::{Cursor, Note};
 
 /// One source's chunks in flight, and how far each output has come.
@@ -28,44 +29,6 @@ struct Progress {
     next_seq: u64,
     /// Chunks that settled out of order, with what became of their lines.
     ahead: BTreeMap<u64, Counts>,
-}
-
-/// What became of the lines of a chunk, or of all chunks so far, in one output.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    /// Lines read.
-    pub read: u64,
-    /// Bytes read, ends of lines included.
-    pub bytes: u64,
-    /// The store has them.
-    pub delivered: u64,
-    /// Set aside on disk with the store's reason.
-    pub parked: u64,
-    /// Dropped, by the rule that the configuration states.
-    pub dropped: BTreeMap<String, u64>,
-    /// Bytes of text cut away at the limit of a line's length.
-    pub cut_bytes: u64,
-}
-
-impl Counts {
-    /// Adds another's numbers.
-    pub fn add(&mut self, other: &Self) {
-        self.read += other.read;
-        self.bytes += other.bytes;
-        self.delivered += other.delivered;
-        self.parked += other.parked;
-        self.cut_bytes += other.cut_bytes;
-        for (rule, count) in &other.dropped {
-            *self.dropped.entry(rule.clone()).or_default() += count;
-        }
-    }
-
-    /// Lines dropped by all rules together.
-    #[must_use]
-    pub fn dropped_total(&self) -> u64 {
-        self.dropped.values().sum()
-    }
 }
 
 /// What an output's watermark passed: where it stands now, and what became of the lines up to there.
