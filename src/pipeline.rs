@@ -90,7 +90,8 @@ impl Pipeline {
         passes.dedup();
         let (mut tally, mut removed) = (Tally::default(), 0);
         for past in passes {
-            let past_bytes: u64 = chunk.lines.drain(..past - removed).map(|line| u64::from(line.position.tie)).sum();
+            let kind = chunk.source.kind;
+            let past_bytes: u64 = chunk.lines.drain(..past - removed).map(|line| line.input_bytes(kind)).sum();
             chunk.input_bytes = chunk.input_bytes.saturating_sub(past_bytes);
             removed = past;
             tally = self.pass(chunk, lanes.iter_mut().filter(|lane| lane.past_lines == past));
