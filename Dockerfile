@@ -25,6 +25,8 @@ COPY deploy/docker/agent.toml /image/etc/logferry/agent.toml
 # `--user 65534:$(stat -c %g /var/run/docker.sock)` to be without root, as deploy/compose does.
 FROM scratch
 COPY --from=build /image /
+# A named volume takes over this folder's owner.
+COPY --from=build --chown=65534:65534 /image/var/lib/logferry /var/lib/logferry
 VOLUME /var/lib/logferry
 EXPOSE 9618
 HEALTHCHECK --interval=30s --timeout=5s CMD ["/logferry", "health"]

@@ -11,7 +11,7 @@ mod store;
 mod watermark;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use store::Error;
@@ -28,6 +28,8 @@ pub struct Tracker {
     /// Names of the outputs; everywhere else an output is its index here.
     outputs: Vec<String>,
     state: Mutex<State>,
+    /// Held while a checkpoint is written.
+    saving: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -79,8 +81,8 @@ impl Tracker {
             }
             entries.into_iter().for_each(|entry| state.sources.remember(entry, &outputs));
         }
-        let tracker = Self { outputs, state: Mutex::new(state) };
-        tracker.save_rolled()?;
+        let tracker = Self { outputs, state: Mutex::new(state), saving: Mutex::new(()) };
+        tracker.save_with(true)?;
         Ok(tracker)
     }
 
@@ -176,25 +178,16 @@ impl Tracker {
     /// # Errors
     /// As the file system gives them; the old checkpoint then still holds.
     pub fn save(&self) -> Result<(), Error> {
-        let mut state = self.lock();
-        if !state.dirty {
-            return Ok(());
-        }
-        if state.store.as_ref().is_some_and(Store::notes_are_long) {
-            drop(state);
-            return self.save_rolled();
-        }
-        state.save(&self.outputs)
+        let roll = self.lock().store.as_ref().is_some_and(Store::notes_are_long);
+        self.save_with(roll)
     }
 
-    /// The same with new notes, of what is still in flight only.
-    fn save_rolled(&self) -> Result<(), Error> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        if let Some(store) = &mut state.store {
-            store.roll_notes(state.sources.flying().cloned().map(Entry::Chunk))?;
-        }
-        state.save(&self.outputs)
+    /// The same; with `roll`, new notes of only what is still in flight are begun.
+    fn save_with(&self, roll: bool) -> Result<(), Error> {
+        let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((folder, checkpoint)) = self.lock().checkpoint(&self.outputs, roll)? else { return Ok(()) };
+        // Written without the lock: reading and settling go on meanwhile.
+        store::save(&folder, &checkpoint).inspect_err(|_| self.lock().dirty = true)
     }
 
     /// The saved length of a file output.
@@ -240,17 +233,20 @@ impl Tracker {
 }
 
 impl State {
-    fn save(&mut self, outputs: &[String]) -> Result<(), Error> {
-        let Some(store) = &self.store else { return Ok(()) };
+    /// What to save and where, if anything changed.
+    fn checkpoint(&mut self, outputs: &[String], roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
+        let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
+        if roll {
+            store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
+        }
+        self.dirty = false;
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),
             sources: self.sources.saved(outputs),
             outputs: self.written.clone(),
         };
-        store::save(store.folder(), &checkpoint)?;
-        self.dirty = false;
-        Ok(())
+        Ok(Some((store.folder().to_owned(), checkpoint)))
     }
 }
 
