@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
 use crate::base::counts::Counts;
+use crate::base::identity::{Likeness, compare};
 use crate::base::source::{Cursor, Identity, Note, Position, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
@@ -43,13 +44,14 @@ pub struct Standing {
     pub caught_up: bool,
 }
 
-/// How a file that is found resembles one that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sameness {
-    Same,
-    /// The same file with other content.
-    Truncated,
-    Other,
+/// A source as it is found.
+pub struct Seen<'a> {
+    /// How to know it again.
+    pub identity: &'a Identity,
+    /// Bytes in it now, for a file.
+    pub len: u64,
+    /// The fingerprint of its first bytes, `None` where it has fewer, for a file.
+    pub head_of: &'a dyn Fn(usize) -> Option<u64>,
 }
 
 /// How far back a container's stream may repeat itself by its clock, in ns: beyond it nothing is skipped.
@@ -99,27 +101,25 @@ impl Sources {
                 }
             }
             Entry::Source(saved) => match self.by_id.get_mut(&saved.id) {
-                Some(tracked) => tracked.generation = tracked.generation.max(saved.generation),
+                Some(tracked) if saved.generation >= tracked.generation => {
+                    tracked.generation = saved.generation;
+                    tracked.identity = saved.identity;
+                }
+                Some(_) => {}
                 None => self.restore(saved, outputs),
             },
         }
     }
 
     /// The id of a source seen, and whether the id or the generation is new.
-    pub fn find_or_take(
-        &mut self,
-        name: &str,
-        seen: &Identity,
-        head: &[u8],
-        minted: SourceId,
-        outputs: usize,
-    ) -> (SourceId, bool) {
-        let candidates = self.by_trait.get(&trait_of(seen)).map_or(&[][..], Vec::as_slice);
-        let sameness = |id: &SourceId| compare(&self.by_id[id].identity, seen, head);
-        if let Some(id) = candidates.iter().copied().find(|id| sameness(id) == Sameness::Same) {
+    pub fn find_or_take(&mut self, name: &str, seen: &Seen<'_>, minted: SourceId, outputs: usize) -> (SourceId, bool) {
+        let candidates = self.by_trait.get(&trait_of(seen.identity)).map_or(&[][..], Vec::as_slice);
+        let known: Vec<_> = candidates.iter().map(|id| (*id, likeness(&self.by_id[id], seen))).collect();
+        let find = |wanted| known.iter().find(|(_, likeness)| *likeness == wanted).map(|(id, _)| *id);
+        if let Some(id) = find(Likeness::Same) {
             return (id, false);
         }
-        if let Some(id) = candidates.iter().copied().find(|id| sameness(id) == Sameness::Truncated) {
+        if let Some(id) = find(Likeness::Truncated) {
             self.get_mut(id).truncate();
             return (id, true);
         }
@@ -127,7 +127,7 @@ impl Sources {
         while self.by_id.contains_key(&id) {
             id = SourceId::new(fingerprint(&id.bits().to_le_bytes()));
         }
-        self.insert(id, Tracked::new(name, seen, outputs));
+        self.insert(id, Tracked::new(name, seen.identity, outputs));
         (id, true)
     }
 
@@ -165,9 +165,19 @@ impl Tracked {
 
     /// Where to go on: what this run has read already, else the least advanced output.
     pub fn resume(&self, id: SourceId) -> Resume {
-        let least = self.outputs.iter().map(|standing| &standing.cursor).min_by_key(|cursor| progress(cursor.as_ref()));
-        let cursor = self.read_to.clone().or_else(|| least.cloned().flatten());
+        let cursor = self.read_to.as_ref().or_else(|| self.least()).cloned();
         Resume { id, generation: self.generation, cursor, replay: self.replay.clone() }
+    }
+
+    /// The cursor of the least advanced output.
+    fn least(&self) -> Option<&Cursor> {
+        self.outputs.iter().map(|standing| standing.cursor.as_ref()).min_by_key(|cursor| progress(*cursor)).flatten()
+    }
+
+    /// Takes a new identity: the head has grown, the file was renamed, or truncated.
+    pub fn identify(&mut self, identity: &Identity, generation: u32) {
+        self.identity = identity.clone();
+        self.generation = generation;
     }
 
     /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.
@@ -249,25 +259,21 @@ fn trait_of(identity: &Identity) -> u64 {
     }
 }
 
-/// Whether a source seen is one that is known. Device numbers are not compared: they change when a host restarts.
-fn compare(known: &Identity, seen: &Identity, head: &[u8]) -> Sameness {
-    match (known, seen) {
-        (
-            Identity::File { inode, birth_ns, head_len, head: known_head, .. },
-            Identity::File { inode: seen_inode, birth_ns: seen_birth, .. },
-        ) => {
-            if inode != seen_inode || birth_ns != seen_birth {
-                return Sameness::Other;
-            }
-            let known_part = head.get(..*head_len as usize);
-            let is_same = known_part.is_some_and(|part| fingerprint(part) == *known_head);
-            if is_same { Sameness::Same } else { Sameness::Truncated }
+/// What a source seen is to one that is known.
+fn likeness(known: &Tracked, seen: &Seen<'_>) -> Likeness {
+    match (&known.identity, seen.identity) {
+        (Identity::File { .. }, Identity::File { .. }) => {
+            let offset = match known.least() {
+                Some(Cursor::File { generation, offset, .. }) if *generation == known.generation => *offset,
+                _ => 0,
+            };
+            compare(&known.identity, seen.identity, seen.len, offset, seen.head_of)
         }
         (
             Identity::Docker { container, stream, .. },
             Identity::Docker { container: seen_container, stream: seen_stream, .. },
-        ) if container == seen_container && stream == seen_stream => Sameness::Same,
-        _ => Sameness::Other,
+        ) if container == seen_container && stream == seen_stream => Likeness::Same,
+        _ => Likeness::Other,
     }
 }
 

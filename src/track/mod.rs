@@ -20,6 +20,7 @@ use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
 use crate::base::chunk::Chunk;
 use crate::base::counts::Counts;
 use crate::base::source::{Identity, Note, Resume, SourceId};
+pub use known::Seen;
 use known::Sources;
 
 /// Tracks all sources against all outputs. Shared; touched per chunk and per batch.
@@ -86,28 +87,33 @@ impl Tracker {
         Ok(tracker)
     }
 
-    /// Finds a source again, or takes it in under the id `minted`. `head` is the first bytes of a file, empty else.
+    /// Finds a source again, or takes it in under the id `minted`.
     ///
     /// # Errors
     /// When its id cannot be noted.
-    pub fn resume(
-        &self,
-        name: &str,
-        seen: &Identity,
-        head: &[u8],
-        minted: SourceId,
-        now_ms: i64,
-    ) -> Result<Resume, Error> {
+    pub fn resume(&self, name: &str, seen: &Seen<'_>, minted: SourceId, now_ms: i64) -> Result<Resume, Error> {
         let mut state = self.lock();
         let state = &mut *state;
-        let (id, news) = state.sources.find_or_take(name, seen, head, minted, self.outputs.len());
+        let (id, is_news) = state.sources.find_or_take(name, seen, minted, self.outputs.len());
         let tracked = state.sources.get_mut(id);
-        tracked.refresh(name, seen, now_ms);
-        state.dirty = true;
-        if let Some(store) = state.store.as_mut().filter(|_| news) {
-            store.append(std::iter::once(Entry::Source(tracked.saved(id, &self.outputs))))?;
+        tracked.refresh(name, seen.identity, now_ms);
+        if is_news {
+            state.note_source(id, &self.outputs)?;
         }
-        Ok(tracked.resume(id))
+        state.dirty = true;
+        Ok(state.sources.get_mut(id).resume(id))
+    }
+
+    /// Takes a new identity of a source that is being read: its head has grown, it was renamed, or truncated. To be
+    /// called before its next chunk is begun.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub fn identify(&self, id: SourceId, identity: &Identity, generation: u32) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.sources.get_mut(id).identify(identity, generation);
+        state.dirty = true;
+        state.note_source(id, &self.outputs)
     }
 
     /// Takes a chunk in: notes it and gives its sequence number.
@@ -233,6 +239,11 @@ impl Tracker {
 }
 
 impl State {
+    fn note_source(&mut self, id: SourceId, outputs: &[String]) -> Result<(), Error> {
+        let entry = Entry::Source(self.sources.get_mut(id).saved(id, outputs));
+        self.store.as_mut().map_or(Ok(()), |store| store.append(std::iter::once(entry)))
+    }
+
     /// What to save and where, if anything changed.
     fn checkpoint(&mut self, outputs: &[String], roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
         let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };

@@ -24,7 +24,14 @@ fn open(folder: &Path, outputs: &[&str]) -> Tracker {
 }
 
 fn resume(tracker: &Tracker) -> Resume {
-    tracker.resume("app", &identity(HEAD), HEAD, SourceId::new(7), 1).unwrap()
+    find(tracker, &identity(HEAD), HEAD, 7)
+}
+
+/// Finds a file whose content, so far, is `head` and enough more.
+fn find(tracker: &Tracker, identity: &Identity, head: &[u8], minted: u64) -> Resume {
+    let head_of = |len: usize| head.get(..len).map(fingerprint);
+    let seen = Seen { identity, len: 1000, head_of: &head_of };
+    tracker.resume("app", &seen, SourceId::new(minted), 1).unwrap()
 }
 
 /// A chunk of one line of ten bytes at `start`.
@@ -85,7 +92,7 @@ fn ids_are_durable_before_the_first_checkpoint_after_them() {
     tracker.make_durable().unwrap();
     drop(tracker);
     let tracker = open(folder.path(), &["store"]);
-    let again = tracker.resume("app", &identity(HEAD), HEAD, SourceId::new(99), 1).unwrap();
+    let again = find(&tracker, &identity(HEAD), HEAD, 99);
     assert_eq!(again.id, id);
 }
 
@@ -119,10 +126,29 @@ fn a_file_is_known_again_or_not() {
         tracker.save().unwrap();
         drop(tracker);
         let tracker = open(folder.path(), &["store"]);
-        let resumed = tracker.resume("app", &seen, head, SourceId::new(7), 1).unwrap();
+        let resumed = find(&tracker, &seen, head, 7);
         assert_eq!((resumed.id == SourceId::new(7), resumed.generation), (same_id, generation), "{what}");
         assert_eq!(resumed.cursor.is_some(), same_id && generation == 0, "{what}");
     }
+}
+
+#[test]
+fn a_truncation_seen_while_reading_is_known_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    settle(&tracker, 0, 0);
+    tracker.save().unwrap();
+    tracker.identify(SourceId::new(7), &identity(b"other"), 1).unwrap();
+    let mut after = piece(0, 2);
+    after.generation = 1;
+    tracker.begin(&after).unwrap();
+    drop(tracker);
+
+    let resumed = find(&open(folder.path(), &["store"]), &identity(b"other"), b"other", 7);
+    assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
+    assert_eq!(resumed.replay[0].generation, 1);
 }
 
 #[test]
