@@ -142,21 +142,34 @@ fn in_place(line: &[u8], word: Range<usize>, place: Place) -> Option<Level> {
         // PostgreSQL.
         return Some(Level::Info);
     }
-    let level = by_word(word)?;
-    let is_apart = matches!(place.before, None | Some(b' ' | b'\t' | b'[' | b'(' | b'<' | b'|' | b':' | b'"'))
+    let stands = is_apart(place.before, next) && (is_loud(word) || place.is_first && is_set_off(after))
+        || is_bracketed(place.before, next)
+        || next == Some(b':') && before.ends_with(b": ")
+        || matches!(place.before, Some(b'=' | b'"')) && ends_with_key(before);
+    if stands { by_word(word) } else { None }
+}
+
+/// Whether signs that may surround a level stand on both sides.
+fn is_apart(before: Option<u8>, next: Option<u8>) -> bool {
+    matches!(before, None | Some(b' ' | b'\t' | b'[' | b'(' | b'<' | b'|' | b':' | b'"'))
         && matches!(
             next,
             None | Some(b' ' | b'\t' | b']' | b')' | b'>' | b'|' | b':' | b',' | b';' | b'"' | b'/' | 0x1B)
-        );
-    let is_loud = is_apart && word.iter().all(u8::is_ascii_uppercase);
-    let is_bracketed = matches!(
-        (place.before, next),
-        (Some(b'[' | b':'), Some(b']')) | (Some(b'<'), Some(b'>')) | (Some(b'|'), Some(b'|'))
-    );
-    let is_set_off = matches!(next, Some(b':' | b'|' | b'\t' | b']' | 0x1B)) || after.starts_with(b"  ");
-    let is_leading = place.is_first && is_apart && is_set_off;
-    let is_announced = before.ends_with(b": ") && next == Some(b':');
-    (is_loud || is_bracketed || is_leading || is_announced || ends_with_key(before)).then_some(level)
+        )
+}
+
+fn is_loud(word: &[u8]) -> bool {
+    word.iter().all(u8::is_ascii_uppercase)
+}
+
+fn is_bracketed(before: Option<u8>, next: Option<u8>) -> bool {
+    let around = (before, next);
+    matches!(around, (Some(b'[' | b':'), Some(b']')) | (Some(b'<'), Some(b'>')) | (Some(b'|'), Some(b'|')))
+}
+
+/// Whether what follows a first word is no prose that goes on.
+fn is_set_off(after: &[u8]) -> bool {
+    matches!(after.first(), Some(b':' | b'|' | b'\t' | b']' | 0x1B)) || after.starts_with(b"  ")
 }
 
 /// Whether `level=` or the like ends there, perhaps with a quote.

@@ -98,7 +98,7 @@ fn read_time(line: &Line, seen_ms: i64) -> Time {
 
 /// The line's own time in UTC. `None` where it has no zone and the engine contradicts it.
 fn own_time(stamp: Stamp, line: &Line, zone: &mut Zone) -> Option<Time> {
-    let ns = if stamp.zoned { stamp.ns } else { zone.to_utc(stamp.ns) };
+    let ns = if stamp.zoned { stamp.ns } else { zone.utc(stamp.ns) };
     let is_contradicted = |engine_ns: i64| !stamp.zoned && engine_ns.abs_diff(ns) > ENGINE_TOLERANCE_NS;
     if line.engine_ns.is_some_and(is_contradicted) {
         return None;

@@ -116,22 +116,42 @@ fn day_first(reader: &mut Reader<'_>) -> Option<Stamp> {
     clock_and_zone(reader, date)
 }
 
-/// ISO 8601's basic form and its relatives: `20171223T221529Z`, `20171223-22:15:29:606`, `20171223 22:15:29`.
+/// ISO 8601's basic form and its relatives: `20171223T221529Z`, `20171223-22:15:29`, `20171223 22:15:29`.
 fn compact(reader: &mut Reader<'_>) -> Option<Stamp> {
     let date = compact_date(reader)?;
     let separator = reader.peek()?;
     reader.at += 1;
-    let has_colons = reader.rest().get(2) == Some(&b':');
-    let clock = if has_colons {
+    let mut ahead = *reader;
+    if let Some(clock) = loose_clock(&mut ahead) {
+        *reader = ahead;
+        return Some(date.at(clock, None));
+    }
+    let clock = if reader.rest().get(2) == Some(&b':') {
         clock(reader)?
-    } else if separator == b' ' {
-        return None;
-    } else {
+    } else if separator == b'T' {
         let clock = Clock::new(reader.number(2)?, reader.number(2)?, reader.number(2)?)?;
         fraction(reader, clock, b".,")
+    } else {
+        return None;
     };
-    let clock = if clock.digits == 0 { fraction(reader, clock, b":") } else { clock };
     Some(date.at(clock, zone(reader)))
+}
+
+/// HealthApp's time of day, its numbers as short as they get, the last one milliseconds: `22:16:0:9`.
+fn loose_clock(reader: &mut Reader<'_>) -> Option<Clock> {
+    let mut numbers = [0; 4];
+    for (index, number) in numbers.iter_mut().enumerate() {
+        if index > 0 {
+            reader.expect(b':')?;
+        }
+        let digits = reader.digits();
+        if !(1..=3).contains(&digits.len()) {
+            return None;
+        }
+        *number = digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+    }
+    let [hour, minute, second, ms] = numbers;
+    Some(Clock { nanos: ms * 1_000_000, digits: 3, ..Clock::new(hour, minute, second)? })
 }
 
 fn compact_date(reader: &mut Reader<'_>) -> Option<Date> {

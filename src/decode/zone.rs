@@ -40,7 +40,7 @@ impl Zones {
 impl Zone {
     /// UTC nanoseconds of a wall clock given as if it were UTC. A wall clock that comes twice is its first; one that
     /// is left out is read with the offset before the gap.
-    pub(super) fn to_utc(&mut self, wall_ns: i64) -> i64 {
+    pub(super) fn utc(&mut self, wall_ns: i64) -> i64 {
         wall_ns.saturating_sub(self.offset(wall_ns.div_euclid(1_000_000_000)) * 1_000_000_000)
     }
 
@@ -100,7 +100,7 @@ mod tests {
                 for near_s in [wall_s, wall_s + 600, wall_s + 1800, wall_s + 3600] {
                     let wall = TimeZone::UTC.to_datetime(Timestamp::from_second(near_s).unwrap());
                     let theirs = zone.rules.to_timestamp(wall).unwrap().as_second();
-                    prop_assert_eq!(zone.to_utc(near_s * 1_000_000_000), theirs * 1_000_000_000);
+                    prop_assert_eq!(zone.utc(near_s * 1_000_000_000), theirs * 1_000_000_000);
                 }
             }
         }

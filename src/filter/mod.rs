@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::base::fault::Fault;
-use crate::base::records::{Record, Records};
+use crate::base::records::Records;
 use crate::base::source::Source;
 
 pub use condition::{AtSource, Condition, Value, When};

@@ -117,7 +117,8 @@ fn conditions_hold_for_what_they_say() {
 
 #[test]
 fn the_first_rule_that_decides_counts() {
-    let rows: [(&str, &[u32], &[(&str, u64)]); 5] = [
+    type Row<'a> = (&'a str, &'a [u32], &'a [(&'a str, u64)]);
+    let rows: [Row<'_>; 5] = [
         ("filter = []", &[0, 1, 2, 3, 4, 5], &[]),
         (
             "[[filter]]\nname = 'noise'\naction = 'drop'\nwhen = { level_below = 'WARNING' }",
