@@ -8,6 +8,7 @@ pub mod counts;
 pub mod durable;
 pub mod fault;
 pub mod identity;
+pub mod json;
 pub mod metrics;
 pub mod quantity;
 pub mod records;
