@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn padded_keeps_leading_zeros_and_only_the_low_digits() {
-        for (value, digits, expected) in [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")] {
+        for (value, digits, expected) in
+            [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")]
+        {
             let mut out = Vec::new();
             padded(value, digits, &mut out);
             assert_eq!(out, expected.as_bytes());
