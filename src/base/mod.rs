@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod clock;
 pub mod durable;
 pub mod fault;
+pub mod identity;
 pub mod metrics;
 pub mod quantity;
 pub mod records;
