@@ -13,6 +13,8 @@ pub enum Metric {
     ReadLines,
     /// Lines whose text was cut at the limit.
     CutLines,
+    /// Containers that were removed before their log could be asked for.
+    MissedContainers,
     /// Records dropped by a rule.
     DroppedRecords,
     /// Records that masking could not process.
@@ -51,6 +53,13 @@ const DESCRIPTIONS: &[Description] = &[
     Description(Metric::ReadBytes, "logferry_read_bytes_total", "counter", Some("source"), "Bytes read"),
     Description(Metric::ReadLines, "logferry_read_lines_total", "counter", Some("source"), "Lines read"),
     Description(Metric::CutLines, "logferry_cut_lines_total", "counter", Some("source"), "Lines cut at the limit"),
+    Description(
+        Metric::MissedContainers,
+        "logferry_missed_containers_total",
+        "counter",
+        Some("source"),
+        "Containers removed before their log could be read",
+    ),
     Description(
         Metric::DroppedRecords,
         "logferry_dropped_records_total",

@@ -20,3 +20,5 @@ pub enum Kind {
     /// The agent's own standard input.
     Stdin,
 }
+//! Bytes in: follows files, containers and standard input, and cuts what they give into chunks. Understands no line.
+pub mod docker;
