@@ -1,5 +1,8 @@
 //! Masked records to one destination's language, and its answers back. No sockets and no files: `ship` writes.
 
+pub mod elasticsearch;
+pub mod loki;
+
 use std::time::Duration;
 
 use serde::Deserialize;
