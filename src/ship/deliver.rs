@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::http::Silence;
 use super::loki::Presence;
-use super::park::Refused;
+use super::park::ParkedRecord;
 use super::piece::{Language, Piece, Question};
 use super::retry::{Action, Attempt, Pause, Step, decide};
 use super::standing::Trouble;
@@ -117,11 +117,12 @@ impl<'a> Delivery<'a> {
                     reason: format!("{} answers with a redirect to {location}", self.store.client.address()),
                     hint: "set url to the address of the store itself",
                 }),
-                (None, Language::Bulk) => elasticsearch::read(&reply, piece.numbers.len()),
-                (None, Language::Push) => loki::read(&reply),
+                (None, Language::Bulk) => elasticsearch::read(&reply, piece),
+                (None, Language::Push) => loki::read(&reply, piece.numbers.len()),
             },
         };
-        Heard { answer, may_have_landed: true }
+        let may_have_landed = matches!(answer, Answer::PartlyRetry { .. } | Answer::Whole(Verdict::Split));
+        Heard { answer, may_have_landed }
     }
 
     async fn act(&mut self, mut piece: Piece, heard: Heard) -> Result<(), Error> {
@@ -230,11 +231,11 @@ impl<'a> Delivery<'a> {
     async fn set_aside(&mut self, piece: &Piece, items: Vec<(usize, String)>) -> Result<(), Error> {
         let indexes: Vec<usize> = items.iter().map(|(index, _)| *index).collect();
         let documents = piece.to_park(self.store.language, &indexes)?;
-        let refused: Vec<Refused> = documents
+        let refused: Vec<ParkedRecord> = documents
             .into_iter()
             .zip(items)
             .map(|((id, document), (index, reason))| {
-                Refused { id, source: self.source_of(piece.numbers[index]), reason, document }
+                ParkedRecord { id, source: self.source_of(piece.numbers[index]), reason, document }
             })
             .collect();
         let mut failures = 0;

@@ -2,14 +2,11 @@
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use tracing::{info, warn};
 
 use super::http::{Client, Reply, Request, Silence};
 use super::piece::Piece;
-use crate::base::clock;
 use crate::output::Answer;
-use crate::output::elasticsearch::template::{Presence, Template};
-use crate::output::elasticsearch::{answer, template};
+use crate::output::elasticsearch::{Presence, Template, answer, presence, put};
 
 /// Only what is read is asked for: an answer of 20,000 items is several MB in full.
 const BULK: &str = "/_bulk?filter_path=errors,took,error,status,items.*.status,items.*.error,items.*._index";
@@ -27,27 +24,29 @@ pub(super) fn request(piece: &Piece) -> Request<'static> {
 }
 
 /// What a reply to it means.
-pub(super) fn read(reply: &Reply, items: usize) -> Answer {
-    answer(reply.status, reply.retry_after.as_deref(), &reply.body, items, clock::now_ms())
+pub(super) fn read(reply: &Reply, piece: &Piece) -> Answer {
+    answer(&reply.response(), piece.numbers.len(), piece.rewrapped)
 }
 
-/// Sees to it that the template is there. A store that refuses is left as it is, which is said.
-///
-/// # Errors
-/// The store cannot say yet: to be tried again before the first document.
-pub(super) async fn ensure_template(client: &Client, output: &str, wanted: &Template) -> Result<(), String> {
+/// Why the template is not there.
+pub(super) enum NoTemplate {
+    /// The store does not answer.
+    Silent(String),
+    /// It does not want it.
+    Refused(String),
+}
+
+/// Sees to it that the template is there. Whether it was there before.
+pub(super) async fn ensure_template(client: &Client, wanted: &Template) -> Result<bool, NoTemplate> {
     let path = format!("/_index_template/{}", wanted.name);
-    let reply = client.send(&Request::get(&path)).await.map_err(|silence| told(client, &silence))?;
-    match template::read(reply.status, &reply.body) {
-        Presence::There => return Ok(()),
-        Presence::Later { reason } => return Err(reason),
-        Presence::Refused { reason } => {
-            warn!(output, "cannot look for the index template {}: {reason}; going on without it", wanted.name);
-            return Ok(());
-        }
+    let silent = |silence| NoTemplate::Silent(told(client, silence));
+    let reply = client.send(&Request::get(&path)).await.map_err(silent)?;
+    match presence(&reply.response()) {
+        Presence::There => return Ok(true),
+        Presence::Unknown { reason } => return Err(NoTemplate::Refused(reason)),
         Presence::Absent => {}
     }
-    let put = Request {
+    let request = Request {
         method: Method::PUT,
         path: &path,
         headers: HeaderMap::new(),
@@ -55,25 +54,15 @@ pub(super) async fn ensure_template(client: &Client, output: &str, wanted: &Temp
         body: wanted.body.clone().into(),
         gzip: false,
     };
-    let reply = client.send(&put).await.map_err(|silence| told(client, &silence))?;
-    match template::read(reply.status, &reply.body) {
-        Presence::There => info!(output, "the index template {} is in place", wanted.name),
-        Presence::Later { reason } => return Err(reason),
-        Presence::Absent => {
-            warn!(output, "cannot put the index template {}: the store knows no such thing", wanted.name);
-        }
-        Presence::Refused { reason } => {
-            let hint = "put it there by hand, allow manage_index_templates, or set template = \"off\"";
-            warn!(output, "cannot put the index template {}: {reason}; going on without it\nhint: {hint}", wanted.name);
-        }
-    }
-    Ok(())
+    let reply = client.send(&request).await.map_err(silent)?;
+    put(&reply.response()).map_err(NoTemplate::Refused)?;
+    Ok(false)
 }
 
-fn told(client: &Client, silence: &Silence) -> String {
+fn told(client: &Client, silence: Silence) -> String {
     let reason = match silence {
         Silence::Unreachable(reason) | Silence::Distrust(reason) | Silence::Lost(reason) => reason,
-        Silence::TooLong => "the answer does not end",
+        Silence::TooLong => "the answer does not end".to_owned(),
     };
     format!("{}: {reason}", client.address())
 }

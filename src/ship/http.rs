@@ -11,8 +11,10 @@ use reqwest::{Method, Url};
 
 use super::credentials::Credentials;
 use super::{Config, tls};
+use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::secret::Secret;
+use crate::output::Response;
 
 /// Whoever is connected to nothing for so long has no store there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,6 +64,14 @@ pub(super) struct Reply {
     /// Where a redirect points, without user, password and query.
     pub(super) location: Option<String>,
     pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// The same, as `output` reads it.
+    pub(super) fn response(&self) -> Response<'_> {
+        let retry_after = self.retry_after.as_deref();
+        Response { status: self.status, retry_after, now_ms: clock::now_ms(), body: &self.body }
+    }
 }
 
 /// Why nothing came back.
@@ -197,7 +207,7 @@ fn address(text: &str) -> Result<(Url, Option<(String, Secret)>), Fault> {
 }
 
 /// Undoes percent-encoding (RFC 3986 section 2.1).
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -7,11 +7,10 @@ use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::http::{Client, Reply, Request, Silence};
 use super::piece::Piece;
-use crate::base::clock;
+use super::readback::{self, Found};
 use crate::base::source::fingerprint;
 use crate::output::Answer;
-use crate::output::loki::found::{self, Found};
-use crate::output::loki::{Stream, answer};
+use crate::output::loki::{Stream, answer, selector};
 
 /// Most entries that Loki gives for one query (`limits_config.max_entries_limit_per_query`).
 const LARGEST_PAGE: usize = 5_000;
@@ -49,8 +48,8 @@ pub(super) fn request(piece: &Piece) -> Request<'static> {
 }
 
 /// What a reply to it means.
-pub(super) fn read(reply: &Reply) -> Answer {
-    answer(reply.status, reply.retry_after.as_deref(), &reply.body, clock::now_ms())
+pub(super) fn read(reply: &Reply, items: usize) -> Answer {
+    answer(&reply.response(), items)
 }
 
 /// Which entries the store has, in the order of `streams` and their entries.
@@ -115,25 +114,25 @@ async fn ask_window(
         let found = match query(client, stream, start, last, *page).await {
             Ok(Found::Entries(found)) => found,
             Ok(Found::Denied) => return Ok(false),
-            Ok(Found::Later { .. }) | Err(Silence::TooLong) if *page > SMALLEST_PAGE => {
+            Ok(Found::TooMuch) | Err(Silence::TooLong) if *page > SMALLEST_PAGE => {
                 *page = (*page / 8).max(SMALLEST_PAGE);
                 continue;
             }
-            Ok(Found::Later { reason }) => return Err(format!("{}: {reason}", client.address())),
-            Err(Silence::TooLong) => return Err(format!("{}: the answer does not end", client.address())),
-            Err(Silence::Unreachable(reason) | Silence::Distrust(reason) | Silence::Lost(reason)) => {
+            Ok(Found::TooMuch) | Err(Silence::TooLong) => return Ok(false),
+            Ok(Found::Later(reason))
+            | Err(Silence::Unreachable(reason) | Silence::Distrust(reason) | Silence::Lost(reason)) => {
                 return Err(format!("{}: {reason}", client.address()));
             }
         };
-        let total: usize = found.iter().map(|stream| stream.entries.len()).sum();
-        let end = found.iter().flat_map(|stream| &stream.entries).map(|entry| entry.ns).max();
+        let total: usize = found.iter().map(|stream| stream.values.len()).sum();
+        let end = found.iter().flat_map(|stream| &stream.values).map(|entry| entry.ns).max();
         // The last time of a full page may go on behind it: it is asked for again, unless it is all of the page.
         let next = match end {
             Some(end) if total >= *page => end.max(start + 1),
             _ => last + 1,
         };
-        let own = found.iter().filter(|one| found::is_same_stream(&stream.labels, &one.labels));
-        for entry in own.flat_map(|one| &one.entries).filter(|entry| entry.ns < next) {
+        let own = found.iter().filter(|one| one.is(stream));
+        for entry in own.flat_map(|one| &one.values).filter(|entry| entry.ns < next) {
             *counted.entry((entry.ns, fingerprint(entry.line.as_bytes()))).or_default() += 1;
         }
         start = next;
@@ -143,13 +142,13 @@ async fn ask_window(
 
 async fn query(client: &Client, stream: &Stream, first: i64, last: i64, page: usize) -> Result<Found, Silence> {
     let mut path = String::from("/loki/api/v1/query_range?direction=forward&query=");
-    percent_encode(&found::selector(&stream.labels), &mut path);
+    percent_encode(&selector(&stream.labels), &mut path);
     path.push_str(&format!("&start={first}&end={}&limit={page}", last + 1));
     let mut request = Request::get(&path);
     // Without it structured metadata is mixed with the labels of the stream.
     request.headers.insert("x-loki-response-encoding-flags", HeaderValue::from_static("categorize-labels"));
     let reply = client.send(&request).await?;
-    Ok(found::read(reply.status, &reply.body))
+    Ok(readback::read(&reply.response()))
 }
 
 /// RFC 3986 section 2.1: all but unreserved characters.

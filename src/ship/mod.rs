@@ -10,6 +10,7 @@ mod local;
 mod loki;
 mod park;
 mod piece;
+mod readback;
 mod retry;
 mod standing;
 mod store;
@@ -25,7 +26,7 @@ use tracing::warn;
 
 pub use self::config::{Config, Urls};
 pub use self::credentials::{InFile, Written};
-pub use self::park::Refused;
+pub use self::park::{Error as ParkError, ParkedRecord};
 pub use self::piece::Broken;
 use self::deliver::Delivery;
 use self::local::Writer;
@@ -192,7 +193,7 @@ impl Destination {
     ///
     /// # Errors
     /// They cannot be written: they are not set aside.
-    pub fn park(&self, refused: &[Refused]) -> Result<(), park::Error> {
+    pub fn park(&self, refused: &[ParkedRecord]) -> Result<(), ParkError> {
         let count = refused.len() as u64;
         match &self.parked {
             Some(parked) => parked.append(refused, clock::now_ms())?,

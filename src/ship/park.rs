@@ -16,7 +16,7 @@ use crate::base::durable;
 
 /// A record to be set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct ParkedRecord {
     /// What tells it from all others of its output: the document id, or the time in ns in its Loki stream.
     pub id: String,
     /// The `[source.NAME]` that it comes from.
@@ -89,7 +89,7 @@ impl Parked {
 
     /// Writes records down, durable when it returns. All of them or, after an error, perhaps some: they may be given
     /// again.
-    pub(super) fn append(&self, refused: &[Refused], now_ms: i64) -> Result<(), Error> {
+    pub(super) fn append(&self, refused: &[ParkedRecord], now_ms: i64) -> Result<(), Error> {
         let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match open.as_mut() {
             Some(file) => file,
@@ -122,7 +122,7 @@ impl Parked {
         Ok(file)
     }
 
-    fn render(&self, refused: &Refused, now_ms: i64, lines: &mut Vec<u8>) {
+    fn render(&self, refused: &ParkedRecord, now_ms: i64, lines: &mut Vec<u8>) {
         let document = match serde_json::from_slice(&refused.document) {
             Ok(raw) => Document::Json(raw),
             Err(_) => Document::Text(String::from_utf8_lossy(&refused.document).into_owned()),
@@ -154,8 +154,8 @@ fn cut_torn_line(path: &Path, file: &File) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn refused(id: &str, document: &str) -> Refused {
-        Refused { id: id.into(), source: "app".into(), reason: "too \"odd\"".into(), document: document.into() }
+    fn refused(id: &str, document: &str) -> ParkedRecord {
+        ParkedRecord { id: id.into(), source: "app".into(), reason: "too \"odd\"".into(), document: document.into() }
     }
 
     #[test]

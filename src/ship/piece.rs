@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use serde_json::value::RawValue;
 
 use crate::base::batch::Batch;
+use crate::output::elasticsearch::Item;
 use crate::output::{elasticsearch, loki};
 
 /// What a body is written in.
@@ -77,7 +78,7 @@ impl Piece {
             Language::Bulk => {
                 let items = self.documents(&raw)?;
                 let mut lines = Vec::with_capacity(raw.len());
-                chosen.iter().for_each(|index| push_item(&mut lines, items[*index].0, items[*index].1));
+                chosen.iter().for_each(|index| push_item(&mut lines, items[*index].action, items[*index].document));
                 lines
             }
             Language::Push => loki::push(&choose(self.streams(&raw)?, chosen)),
@@ -91,7 +92,7 @@ impl Piece {
         let items = self.documents(&raw)?;
         let mut lines = Vec::new();
         for (index, reason) in chosen {
-            let (action, document) = items[*index];
+            let Item { action, document } = items[*index];
             push_item(&mut lines, action, &elasticsearch::rewrap(document, reason));
         }
         let indexes: Vec<usize> = chosen.iter().map(|(index, _)| *index).collect();
@@ -110,7 +111,7 @@ impl Piece {
         let raw = self.raw()?;
         if language == Language::Bulk {
             let items = self.documents(&raw)?;
-            let with_id = |index: &usize| (id_of(items[*index].0), items[*index].1.to_vec());
+            let with_id = |index: &usize| (id_of(items[*index].action), items[*index].document.trim_ascii_end().to_vec());
             return Ok(chosen.iter().map(with_id).collect());
         }
         let mut parked = Vec::with_capacity(chosen.len());
@@ -143,8 +144,8 @@ impl Piece {
         }
     }
 
-    fn documents<'a>(&self, raw: &'a [u8]) -> Result<Vec<(&'a [u8], &'a [u8])>, Broken> {
-        let items: Vec<_> = elasticsearch::items(raw).collect();
+    fn documents<'a>(&self, raw: &'a [u8]) -> Result<Vec<Item<'a>>, Broken> {
+        let items = elasticsearch::items(raw);
         self.check(items.len())?;
         Ok(items)
     }
@@ -178,10 +179,10 @@ impl Piece {
 }
 
 fn push_item(lines: &mut Vec<u8>, action: &[u8], document: &[u8]) {
-    lines.extend_from_slice(action);
-    lines.push(b'\n');
-    lines.extend_from_slice(document);
-    lines.push(b'\n');
+    for line in [action, document] {
+        lines.extend_from_slice(line.trim_ascii_end());
+        lines.push(b'\n');
+    }
 }
 
 fn choose(streams: Vec<loki::Stream>, chosen: &[usize]) -> Vec<loki::Stream> {

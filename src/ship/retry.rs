@@ -84,6 +84,7 @@ pub(super) fn decide(answer: Answer, attempt: Attempt, backoff: Backoff) -> Plan
         Answer::Whole(verdict) => whole(verdict, attempt, backoff),
         Answer::Items(verdicts) => each(verdicts, attempt, backoff),
         Answer::Partly { reason } => (Action::Ask(reason), Pause::None),
+        Answer::PartlyRetry { after, reason } => whole(Verdict::Retry { after, reason }, attempt, backoff),
     }
 }
 
@@ -191,6 +192,7 @@ mod tests {
             (Answer::Whole(rewrap()), ALONE, (Action::All(Step::Rewrap("shape".into())), Pause::None)),
             (Answer::Whole(rewrap()), Attempt { rewrapped: true, ..ALONE }, (Action::All(park()), Pause::None)),
             (Answer::Partly { reason: "old".into() }, MANY, (Action::Ask("old".into()), Pause::None)),
+            (Answer::PartlyRetry { after: None, reason: "busy".into() }, MANY, (again(), wait(1))),
             (
                 Answer::Items(vec![Verdict::Delivered, retry(Some(7)), rewrap()]),
                 MANY,
