@@ -25,6 +25,8 @@ pub enum Metric {
     DeliveredRecords,
     /// Records parked on disk.
     ParkedRecords,
+    /// Records that were sent again without knowing whether the store had them.
+    UnsureRecords,
     /// Requests sent.
     Requests,
     /// Bytes sent, as compressed.
@@ -94,6 +96,13 @@ const DESCRIPTIONS: &[Description] = &[
         "counter",
         Some("output"),
         "Refused records set aside on disk",
+    ),
+    Description(
+        Metric::UnsureRecords,
+        "logferry_unsure_records_total",
+        "counter",
+        Some("output"),
+        "Records sent again though the store could not be asked whether it had them",
     ),
     Description(Metric::Requests, "logferry_requests_total", "counter", Some("output"), "Requests sent"),
     Description(Metric::SentBytes, "logferry_sent_bytes_total", "counter", Some("output"), "Bytes sent, compressed"),

@@ -258,3 +258,4 @@ fn every_answer_has_its_verdict() {
         }
     }
 }
+//! (being written)
