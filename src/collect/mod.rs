@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 pub mod discover;
+pub mod docker;
 pub mod file;
 pub mod identity;
 pub mod lines;
@@ -20,5 +21,3 @@ pub enum Kind {
     /// The agent's own standard input.
     Stdin,
 }
-//! Bytes in: follows files, containers and standard input, and cuts what they give into chunks. Understands no line.
-pub mod docker;

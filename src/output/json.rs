@@ -187,7 +187,6 @@ mod tests {
         for (value, digits, expected) in
             [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")]
         {
-        for (value, digits, expected) in [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")] {
             let mut out = Vec::new();
             padded(value, digits, &mut out);
             assert_eq!(out, expected.as_bytes());

@@ -279,4 +279,3 @@ fn faults_of_an_output_are_told_all_at_once() {
     }
     assert!(toml::from_str::<Config>("type = \"loki\"\nlabel = []").is_err(), "unknown keys are refused");
 }
-//! (being written)

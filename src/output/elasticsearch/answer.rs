@@ -177,7 +177,6 @@ impl Failure {
     fn read(text: &str) -> Self {
         serde_json::from_str(text)
             .unwrap_or_else(|_| Self { kind: text.trim_matches('"').to_owned(), ..Self::default() })
-        serde_json::from_str(text).unwrap_or_else(|_| Self { kind: text.trim_matches('"').to_owned(), ..Self::default() })
     }
 
     /// The error of a whole request: an object, a bare string, or not there.
@@ -189,7 +188,6 @@ impl Failure {
         }
         serde_json::from_slice(response.body)
             .map_or_else(|_| Self::default(), |one: Envelope<'_>| Self::read(one.error.get()))
-        serde_json::from_slice(response.body).map_or_else(|_| Self::default(), |one: Envelope<'_>| Self::read(one.error.get()))
     }
 
     /// Whether a 400 speaks of the document.
@@ -222,10 +220,6 @@ impl Failure {
         match &self.caused_by {
             Some(cause) => short(&format!("{}:{told} ({})", self.kind, cause.kind)),
             None => short(&format!("{}:{told}", self.kind)),
-        let reason = self.reason.as_deref().unwrap_or_default();
-            None => reason.to_owned(),
-            Some(cause) => short(&format!("{}: {told} ({})", self.kind, cause.kind)),
-            None => short(&format!("{}: {told}", self.kind)),
         }
     }
 }

@@ -320,4 +320,3 @@ fn answers_about_the_template_are_read() {
     let refused = "{\"error\":{\"type\":\"illegal_argument_exception\",\"reason\":\"same priority\"},\"status\":400}";
     assert_eq!(put(&response(400, refused)), Err("same priority".to_owned()));
 }
-//! (being written)

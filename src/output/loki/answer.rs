@@ -15,7 +15,6 @@ const HINT_BLOCKED: &str = "loki blocks ingestion for this tenant, or something 
 /// that too.
 const UNREADABLE: [&str; 5] =
     ["loghttp.PushRequest", "unexpected EOF", "couldn't parse labels", "ReadString", "unmarshal"];
-const UNREADABLE: [&str; 5] = ["loghttp.PushRequest", "unexpected EOF", "couldn't parse labels", "ReadString", "unmarshal"];
 /// Texts of a 400 that speak of the request, not of its lines.
 const MISCONFIGURED: [&str; 5] = ["org ID", "tenant ID", "Content-Encoding", "Content-Type", "mime:"];
 /// Texts of a 503 that was given before anything was stored.
@@ -98,7 +97,6 @@ fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
 fn wanted_bytes(text: &str) -> Option<f64> {
     let told: Vec<f64> =
         text.split("otaling ").skip(1).filter_map(|rest| quantity(rest.trim_start_matches('\''))).collect();
-    let told: Vec<f64> = text.split("otaling ").skip(1).filter_map(|rest| quantity(rest.trim_start_matches('\''))).collect();
     let mean = told.iter().sum::<f64>() / told.len() as f64;
     let ignored = text.split("total ignored: ").nth(1).and_then(quantity).unwrap_or(1.0);
     (!told.is_empty()).then_some(mean * ignored)

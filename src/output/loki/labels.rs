@@ -28,10 +28,6 @@ pub(super) struct Labels(BTreeMap<String, Value>);
 enum Value {
     Field(Key),
     Fixed(String),
-/// The chosen labels.
-pub(super) struct Labels {
-    keys: Vec<Key>,
-    fixed: Vec<(String, String)>,
 }
 
 impl Labels {
@@ -40,9 +36,6 @@ impl Labels {
         let fields = keys.map(|key| (key.name().to_owned(), Value::Field(key)));
         let fixed = config.static_labels.iter().map(|(name, value)| (name.clone(), Value::Fixed(value.clone())));
         Self(fields.chain(fixed).collect())
-        let keys = Key::ALL.into_iter().filter(|key| config.labels.iter().any(|name| name == key.name())).collect();
-        let fixed = config.static_labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self { keys, fixed }
     }
 
     /// Appends them as a JSON object. A value that is empty is no label to Loki, and a stream without labels is
@@ -58,10 +51,6 @@ impl Labels {
             if !value.is_empty() {
                 push_label(name, value, start, out);
             }
-        let ours = self.keys.iter().filter_map(|key| Some((key.name(), fields.get(*key)?)));
-        let fixed = self.fixed.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in ours.chain(fixed).filter(|(_, value)| !value.is_empty()) {
-            push_label(name, value, start, out);
         }
         if out.len() == start {
             push_label("agent", "logferry", start, out);
@@ -71,7 +60,6 @@ impl Labels {
 
     pub(super) fn contains(&self, key: Key) -> bool {
         self.0.contains_key(key.name())
-        self.keys.contains(&key)
     }
 }
 
@@ -101,7 +89,6 @@ pub(in super::super) fn check(config: &Config) -> Vec<Fault> {
                 Fault::new(key(), "not a label's name")
                     .hint("letters, digits and `_`, not beginning with a digit or `__`"),
             );
-            faults.push(Fault::new(key(), "not a label's name").hint("letters, digits and `_`, not beginning with a digit or `__`"));
         } else if config.labels.contains(name) {
             faults.push(Fault::new(key(), "is among `labels` already"));
         }
@@ -126,5 +113,4 @@ fn is_name(name: &str) -> bool {
         && name.len() <= NAME_LIMIT
         && !name.starts_with("__")
         && !name.as_bytes()[0].is_ascii_digit()
-    valid && !name.is_empty() && name.len() <= NAME_LIMIT && !name.starts_with("__") && !name.as_bytes()[0].is_ascii_digit()
 }

@@ -258,4 +258,3 @@ fn every_answer_has_its_verdict() {
         }
     }
 }
-//! (being written)
