@@ -51,3 +51,18 @@ impl Default for Config {
         }
     }
 }
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Docker {}
+
+impl Docker {
+    /// Checks what the user wrote.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn new(config: &Config, source_name: std::sync::Arc<str>) -> Result<Self, Vec<crate::base::fault::Fault>> {
+        let _ = (config, source_name);
+        Ok(Self {})
+    }
+}

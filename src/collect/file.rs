@@ -58,3 +58,11 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// What is wrong in it.
+    #[must_use]
+    pub fn faults(&self) -> Vec<crate::base::fault::Fault> {
+        Vec::new()
+    }
+}

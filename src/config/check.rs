@@ -1,8 +1,8 @@
 //! Rules that span rooms, and a look at the machine. Each rule adds findings; none changes anything.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::GlobBuilder;
 use rustix::fs::{Access, access};
@@ -13,6 +13,10 @@ use super::faults::Finding;
 use super::words::nearest;
 use super::{Config, Source, tree};
 use crate::base::fault::Fault;
+use crate::base::metrics::Metrics;
+use crate::base::quantity::Size;
+use crate::collect::docker::Docker;
+use crate::ship::Destination;
 use crate::{filter, mask, output};
 
 /// A line may take at most this part of the memory budget.
@@ -35,34 +39,41 @@ pub fn rules(config: &Config, root: &DeTable<'_>) -> Vec<Finding> {
 /// What is wrong or odd on this machine.
 pub fn machine(config: &Config, root: &DeTable<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    secret_files(root, &mut findings);
     empty_globs(config, root, &mut findings);
     state_folder(config, root, &mut findings);
     findings
 }
 
-/// What the rooms say about their own parts.
+/// What the rooms say about their own parts. They are asked by making what works; nothing is opened but files that
+/// hold secrets and certificates.
 fn rooms(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
     let mut place = |prefix: &str, faults: Vec<Fault>| {
         findings.extend(faults.into_iter().map(|fault| placed(root, prefix, fault)));
     };
     place("filter", filter::Filter::new(&config.filters).err().unwrap_or_default());
     place("mask", mask::Masker::new(&config.mask).err().unwrap_or_default());
+    for (name, source) in &config.sources {
+        let faults = match source {
+            Source::File(config) | Source::Stdin(config) => config.faults(),
+            Source::Docker(config) => Docker::new(config, name.as_str().into()).err().unwrap_or_default(),
+        };
+        place(&format!("source.{name}"), faults);
+    }
     for (name, one) in &config.outputs {
         let prefix = format!("output.{name}");
+        let metrics = Arc::new(Metrics::default());
         place(&prefix, output::Encoder::new(&one.output).err().unwrap_or_default());
+        place(&prefix, one.pack.check());
+        place(&prefix, Destination::new(name, &one.output, &one.ship, None, metrics).err().unwrap_or_default());
         if let Some(when) = &one.when {
             place(&format!("{prefix}.when"), filter::Condition::new(when).err().unwrap_or_default());
-        }
-        if one.pack.gzip_level > 9 {
-            let fault = Fault::new("gzip_level", "value out of range: expected 0 to 9");
-            place(&prefix, vec![fault.hint("0 does not compress, 1 is quick, 9 is small")]);
         }
     }
 }
 
 fn placed(root: &DeTable<'_>, prefix: &str, fault: Fault) -> Finding {
-    let span = tree::locate(root, &format!("{prefix}.{}", fault.key));
+    let path = if fault.key.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", fault.key) };
+    let span = tree::locate(root, &path);
     Finding { hint: fault.hint, ..Finding::error(span, fault.message) }
 }
 
@@ -94,25 +105,13 @@ fn article(noun: &str) -> &'static str {
     if noun.starts_with('o') { "an" } else { "a" }
 }
 
-/// Keys without which a type cannot work.
+/// A file source without a glob would read nothing, for ever, and say nothing.
 fn needs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
-    let mut need = |path: String, key: &str, hint: &str| {
-        if tree::get(root, &format!("{path}.{key}")).is_none() {
-            let fault = Finding::error(tree::locate(root, &path), format!("`{key}` is missing"));
-            findings.push(fault.hint(format!("write {hint}")));
+    for (name, source) in &config.sources {
+        if matches!(source, Source::File(file) if file.include.is_empty()) {
+            let fault = Finding::error(tree::locate(root, &format!("source.{name}")), "`include` is missing");
+            findings.push(fault.hint("write include = [\"/var/log/app/*.log\"]"));
         }
-    };
-    for (name, one) in &config.outputs {
-        let path = format!("output.{name}");
-        match one.output.kind {
-            output::Kind::Elasticsearch | output::Kind::Opensearch => need(path, "url", "url = \"http://127.0.0.1:9200\""),
-            output::Kind::Loki => need(path, "url", "url = \"http://127.0.0.1:3100\""),
-            output::Kind::File => need(path, "path", "path = \"/var/log/logferry.ndjson\""),
-            output::Kind::Stdout => {}
-        }
-    }
-    for (name, _) in config.sources.iter().filter(|(_, source)| matches!(source, Source::File(_))) {
-        need(format!("source.{name}"), "include", "include = [\"/var/log/app/*.log\"]");
     }
 }
 
@@ -123,7 +122,7 @@ fn line_limits(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>)
         let written = tree::get(root, &path).is_some();
         let span = tree::locate(root, if written { &path } else { "agent.memory" });
         let message = format!("a line of {} does not fit: the limit is an eighth of `agent.memory`", source.max_line());
-        let enough = crate::base::quantity::Size(source.max_line().0.saturating_mul(LINE_SHARE));
+        let enough = Size(source.max_line().0.saturating_mul(LINE_SHARE));
         let hint = format!("give the agent {enough} of memory, or the source a lower `max_line`");
         findings.push(Finding::error(span, message).hint(hint));
     }
@@ -170,43 +169,33 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-/// Options of `ship` and `pack` that a type of output has no use for.
-const IDLE: &[(&[output::Kind], &[&str])] = &[
-    (
-        &[output::Kind::Stdout, output::Kind::File],
-        &["url", "username", "password", "api_key", "bearer", "tenant", "tls_ca", "tls_cert", "tls_key", "timeout"],
-    ),
-    (&[output::Kind::Elasticsearch, output::Kind::Opensearch], &["tenant"]),
-    (&[output::Kind::Loki], &["api_key"]),
-    (
-        &[output::Kind::Elasticsearch, output::Kind::Opensearch, output::Kind::Loki, output::Kind::Stdout],
-        &["path", "rotate_bytes", "rotate_every", "keep"],
-    ),
-];
+/// Options that a type of output has no use for, as far as its rooms do not refuse them.
+const IDLE_IN_STORES: &[&str] = &["rotate_bytes", "rotate_every", "keep", "gzip"];
+const IDLE_IN_FILES: &[&str] =
+    &["tls_cert", "tls_key", "tls_insecure", "timeout", "retry_first", "retry_max", "parked_bytes", "gzip_level"];
+/// Options of files that standard input has no use for.
+const IDLE_IN_STDIN: &[&str] = &["include", "exclude", "start", "ignore_older", "unfinished_after", "poll"];
 
 fn without_effect(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
-    for (name, one) in &config.outputs {
-        let idle = IDLE.iter().filter(|(kinds, _)| kinds.contains(&one.output.kind)).flat_map(|(_, keys)| *keys);
-        for key in idle {
-            let path = format!("output.{name}.{key}");
+    let mut look = |table: &str, keys: &[&str]| {
+        for path in keys.iter().map(|key| format!("{table}.{key}")) {
             if tree::get(root, &path).is_some() {
-                let message = format!("`{key}` has no effect on this type of output");
+                let message = "this option has no effect on this type";
                 findings.push(Finding::warning(tree::locate(root, &path), message));
             }
         }
+    };
+    for (name, source) in &config.sources {
+        if matches!(source, Source::Stdin(_)) {
+            look(&format!("source.{name}"), IDLE_IN_STDIN);
+        }
     }
-}
-
-/// Secrets are written as `{ file = "…" }`.
-fn secret_files(root: &DeTable<'_>, findings: &mut Vec<Finding>) {
-    let outputs = root.get("output").and_then(|value| value.get_ref().as_table());
-    for (_, output) in outputs.into_iter().flatten() {
-        for (_, value) in output.get_ref().as_table().into_iter().flatten() {
-            let Some(file) = value.get_ref().as_table().and_then(|table| table.get("file")) else { continue };
-            let Some(path) = file.get_ref().as_str() else { continue };
-            if let Err(cause) = File::open(path) {
-                findings.push(Finding::error(file.span(), format!("cannot read {path}: {cause}")));
-            }
+    for (name, one) in &config.outputs {
+        let table = format!("output.{name}");
+        match one.output.kind {
+            output::Kind::File => look(&table, IDLE_IN_FILES),
+            output::Kind::Stdout => look(&table, &[IDLE_IN_FILES, IDLE_IN_STORES].concat()),
+            output::Kind::Elasticsearch | output::Kind::Opensearch | output::Kind::Loki => look(&table, IDLE_IN_STORES),
         }
     }
 }
@@ -216,22 +205,22 @@ fn empty_globs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>)
         let Source::File(file) = source else { continue };
         for (index, pattern) in file.include.iter().enumerate() {
             let span = || tree::locate(root, &format!("source.{name}.include[{index}]"));
-            match matches_any(pattern) {
-                Ok(true) => {}
-                Ok(false) => findings.push(Finding::warning(span(), format!("no file matches `{pattern}` now"))),
-                Err(cause) => findings.push(Finding::error(span(), format!("not a glob: {cause}"))),
+            if !matches_any(pattern) {
+                findings.push(Finding::warning(span(), format!("no file matches `{pattern}` now")));
             }
         }
     }
 }
 
-/// Whether there is a file that the glob matches. `*` stays within a folder, `**` does not.
-fn matches_any(pattern: &str) -> Result<bool, String> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    let matcher = glob.map_err(|error| error.kind().to_string())?.compile_matcher();
-    let fixed: PathBuf = Path::new(pattern).components().take_while(|part| !is_glob(&part.as_os_str().to_string_lossy())).collect();
+/// Whether there is a file that the glob matches. `*` stays within a folder, `**` does not. What is no glob is told
+/// elsewhere.
+fn matches_any(pattern: &str) -> bool {
+    let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() else { return true };
+    let matcher = glob.compile_matcher();
+    let parts = Path::new(pattern).components();
+    let fixed: PathBuf = parts.take_while(|part| !is_glob(&part.as_os_str().to_string_lossy())).collect();
     let mut files = WalkDir::new(fixed).follow_links(true).into_iter().filter_map(Result::ok);
-    Ok(files.any(|entry| entry.file_type().is_file() && matcher.is_match(entry.path())))
+    files.any(|entry| entry.file_type().is_file() && matcher.is_match(entry.path()))
 }
 
 /// Only a warning: the file may be checked by another user than the one that the agent runs as.

@@ -61,11 +61,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report on `text`, which people know by `name`.
+    /// A report on `text`, which people know by `name`. Where something is at fault, warnings are left out.
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| (finding.span.start, finding.severity));
         findings.dedup();
+        let is_error = |one: &&Finding| one.severity == Severity::Error;
+        let at_fault: Vec<_> = findings.iter().filter(is_error).map(|one| one.span.clone()).collect();
+        findings.retain(|one| one.severity == Severity::Error || !at_fault.contains(&one.span));
         Self { name: name.into(), text: text.into(), findings }
     }
 

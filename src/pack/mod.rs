@@ -32,6 +32,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// All that is wrong with it.
+    #[must_use]
+    pub fn check(&self) -> Vec<crate::base::fault::Fault> {
+        Vec::new()
+    }
+}
+
 /// One open batch and its compressor, which is reused. One a worker and output.
 #[derive(Debug)]
 pub struct Packer {}
