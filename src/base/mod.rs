@@ -13,4 +13,5 @@ pub mod metrics;
 pub mod quantity;
 pub mod records;
 pub mod secret;
+pub mod seldom;
 pub mod source;
