@@ -10,7 +10,7 @@ use crate::base::records::Level;
 /// How far behind the time stamp, or into a line without one, a level may stand.
 const REACH: usize = 64;
 
-/// Words in lower case. Longest: `emergency`.
+/// Words in lower case, at most [`LONGEST_WORD`] bytes each.
 const WORDS: [(&str, Level); 28] = [
     ("info", Level::Info),
     ("error", Level::Error),
@@ -98,8 +98,8 @@ fn by_word(word: &[u8]) -> Option<Level> {
 
 /// The first word near the beginning that is a level and stands where levels do.
 fn first_word(line: &[u8], time: Option<&Found>) -> Option<Level> {
-    let stamp = time.map_or(usize::MAX..0, |found| found.start..found.end);
-    let window = &line[..line.len().min(stamp.end + REACH)];
+    let (stamp_start, stamp_end) = time.map_or((usize::MAX, 0), |found| (found.start, found.end));
+    let window = &line[..line.len().min(stamp_end + REACH)];
     let mut place = Place { fresh_at: 0, is_first: true };
     let mut at = 0;
     while let Some(byte) = window.get(at) {
@@ -107,15 +107,15 @@ fn first_word(line: &[u8], time: Option<&Found>) -> Option<Level> {
             let is_colour = *byte == 0x1B;
             at = if is_colour { after_colour(window, at) } else { at + 1 };
             place.fresh_at = if is_colour { at } else { place.fresh_at };
-        } else if at == stamp.start {
-            at = stamp.end;
+        } else if at == stamp_start {
+            at = stamp_end;
             place = Place { fresh_at: at, is_first: true };
         } else {
             let len = window[at..].iter().position(|byte| !is_word(*byte)).unwrap_or(window.len() - at);
             let word = at..at + len;
             at = word.end;
             if may_be_level(&window[word.clone()])
-                && let Some(level) = in_place(window, word, place)
+                && let Some(level) = in_place(line, word, place)
             {
                 return Some(level);
             }
