@@ -114,7 +114,10 @@ fn field(key: &str) -> Option<usize> {
 
 #[inline]
 fn named(key: &str) -> Option<usize> {
-    BY_LENGTH.get(key.len())?.iter().find(|(name, _)| *name == key).map(|(_, field)| *field)
+    // The first byte alone settles most, for less than a call to compare.
+    let first = key.as_bytes().first()?;
+    let mut alike = BY_LENGTH.get(key.len())?.iter().filter(|(name, _)| name.as_bytes()[0] == *first);
+    alike.find(|(name, _)| *name == key).map(|(_, field)| *field)
 }
 
 impl Scan<'_> {

@@ -8,9 +8,9 @@ use crate::base::json;
 use crate::base::records::Level;
 
 /// How far behind the time stamp, or into a line without one, a level may stand.
-const REACH: usize = 96;
+const REACH: usize = 64;
 
-/// Words in lower case. Longest: `emergency`.
+/// Words in lower case, at most [`LONGEST_WORD`] bytes each.
 const WORDS: [(&str, Level); 28] = [
     ("info", Level::Info),
     ("error", Level::Error),
@@ -98,54 +98,83 @@ fn by_word(word: &[u8]) -> Option<Level> {
 
 /// The first word near the beginning that is a level and stands where levels do.
 fn first_word(line: &[u8], time: Option<&Found>) -> Option<Level> {
-    let stamp = time.map_or(0..0, |found| found.start..found.end);
-    let window = &line[..line.len().min(stamp.end + REACH)];
-    let mut reader = Reader { bytes: window, at: 0 };
-    let mut place = Place { before: None, is_first: true };
-    while let Some(byte) = reader.peek() {
-        if reader.at == stamp.start && reader.at < stamp.end {
-            reader.at = stamp.end;
-            place = Place { before: None, is_first: true };
-        } else if byte == 0x1B {
-            pass_colour(&mut reader);
-            place.before = None;
-        } else if is_word(byte) {
-            let start = reader.at;
-            reader.at += window[start..].iter().take_while(|byte| is_word(**byte)).count();
-            let level = in_place(window, start..reader.at, place);
-            if level.is_some() {
-                return level;
+    let (stamp_start, stamp_end) = time.map_or((usize::MAX, 0), |found| (found.start, found.end));
+    let window = &line[..line.len().min(stamp_end + REACH)];
+    let mut place = Place { fresh_at: 0, is_first: true };
+    let mut at = 0;
+    while let Some(byte) = window.get(at) {
+        if !is_word(*byte) {
+            let is_colour = *byte == 0x1B;
+            at = if is_colour { after_colour(window, at) } else { at + 1 };
+            place.fresh_at = if is_colour { at } else { place.fresh_at };
+        } else if at == stamp_start {
+            at = stamp_end;
+            place = Place { fresh_at: at, is_first: true };
+        } else {
+            let len = window[at..].iter().position(|byte| !is_word(*byte)).unwrap_or(window.len() - at);
+            let word = at..at + len;
+            at = word.end;
+            if may_be_level(&window[word.clone()])
+                && let Some(level) = in_place(line, word, place)
+            {
+                return Some(level);
             }
             place.is_first = false;
-        } else {
-            reader.at += 1;
-            place.before = Some(byte);
         }
     }
     None
 }
 
+fn after_colour(line: &[u8], at: usize) -> usize {
+    let mut reader = Reader { bytes: line, at };
+    pass_colour(&mut reader);
+    reader.at
+}
+
+/// Whether some level, or `LOG`, begins with the same two letters: spares nearly all words a closer look.
+#[inline]
+fn may_be_level(word: &[u8]) -> bool {
+    let [first, second, _, ..] = word else {
+        return false;
+    };
+    let (first, second) = (first.wrapping_sub(b'A') & !0x20, second.wrapping_sub(b'A') & !0x20);
+    first < 26 && second < 26 && BEGINNINGS[first as usize] >> second & 1 == 1
+}
+
+/// For each first letter, a bit for each second one.
+const BEGINNINGS: [u32; 26] = {
+    let mut table = [0; 26];
+    table[(b'l' - b'a') as usize] = 1 << (b'o' - b'a');
+    let mut index = 0;
+    while index < WORDS.len() {
+        let word = WORDS[index].0.as_bytes();
+        table[(word[0] - b'a') as usize] |= 1 << (word[1] - b'a');
+        index += 1;
+    }
+    table
+};
+
 /// Where a word stands.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The sign before it. `None` at the beginning, after the time stamp and after a colour.
-    before: Option<u8>,
+    /// The beginning, the end of the time stamp or of a colour: nothing stands before a word there.
+    fresh_at: usize,
     /// No other word stands before it, or between it and the time stamp.
     is_first: bool,
 }
 
 fn in_place(line: &[u8], word: Range<usize>, place: Place) -> Option<Level> {
-    let (before, after) = (&line[..word.start], &line[word.end..]);
+    let (before, after) = (&line[place.fresh_at..word.start], &line[word.end..]);
     let word = &line[word];
-    let next = after.first().copied();
+    let (last, next) = (before.last().copied(), after.first().copied());
     if word == b"LOG" && next == Some(b':') {
         // PostgreSQL.
         return Some(Level::Info);
     }
-    let stands = is_apart(place.before, next) && (is_loud(word) || place.is_first && is_set_off(after))
-        || is_bracketed(place.before, next)
+    let stands = is_apart(last, next) && (is_loud(word) || place.is_first && is_set_off(after))
+        || is_bracketed(last, next)
         || next == Some(b':') && before.ends_with(b": ")
-        || matches!(place.before, Some(b'=' | b'"')) && ends_with_key(before);
+        || matches!(last, Some(b'=' | b'"')) && ends_with_key(before);
     if stands { by_word(word) } else { None }
 }
 

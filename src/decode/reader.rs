@@ -72,6 +72,16 @@ impl<'a> Reader<'a> {
 
 /// A letter, digit or `_`.
 #[inline]
-pub(super) const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+pub(super) fn is_word(byte: u8) -> bool {
+    WORD[byte as usize]
 }
+
+static WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};

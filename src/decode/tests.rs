@@ -87,7 +87,8 @@ fn the_buffer_is_reused() {
     decoder.decode(&chunk, chunk.text(), &mut records);
     let (first, place) = (records.items.clone(), records.items.as_ptr());
     decoder.decode(&chunk, chunk.text(), &mut records);
-    assert_eq!((records.items, place), (first.clone(), first.as_ptr().min(place).max(place)));
+    assert_eq!(records.items.as_ptr(), place);
+    assert_eq!(records.items, first);
 }
 
 proptest! {

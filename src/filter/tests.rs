@@ -1,7 +1,7 @@
 //! Rules as users write them, through the room's door.
 
 use super::*;
-use crate::base::records::{Keys, Level, Origin, Shape, Time};
+use crate::base::records::{Keys, Level, Origin, Record, Shape, Time};
 use crate::base::source::{Kind, Position, SourceId};
 
 fn source() -> Source {

@@ -73,6 +73,9 @@ fn lines_that_have_none() {
     for line in lines {
         check(line, None);
     }
+    for len in 50..70 {
+        check(&format!("{} ERRORS", "x".repeat(len)), None);
+    }
 }
 
 #[test]
