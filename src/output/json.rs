@@ -37,8 +37,8 @@ fn plain_run(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quote = word ^ EACH * u64::from(b'"');
-        let backslash = word ^ EACH * u64::from(b'\\');
+        let quote = word ^ (EACH * u64::from(b'"'));
+        let backslash = word ^ (EACH * u64::from(b'\\'));
         let alarm = quote.wrapping_sub(EACH) & !quote
             | backslash.wrapping_sub(EACH) & !backslash
             | word.wrapping_sub(EACH * 0x20) & !word;

@@ -189,7 +189,7 @@ fn member() -> impl Strategy<Value = (String, Value)> {
     let value = scalar.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((".{0,4}", inner), 0..4).prop_map(|members| Value::from_iter(members)),
+            proptest::collection::vec((".{0,4}", inner), 0..4).prop_map(Value::from_iter),
         ]
     });
     (".{0,6}".prop_map(|name| format!("x{name}")), value)

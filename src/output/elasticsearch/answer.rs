@@ -157,7 +157,8 @@ const OPERATOR_WORDS: [&str; 6] =
     ["pipeline with id", "alias", "data stream", "op_type", "index_not_found", "number_of_shards"];
 
 /// After these words a store quotes the document.
-const QUOTING_WORDS: [&str; 13] = [
+const QUOTING_WORDS: [&str; 14] = [
+    "[Source:",
     "Preview of field's value",
     "For input string",
     "first immense term is",

@@ -23,11 +23,13 @@ fn bulk(config: &str, fields: &Fields, lines: &[Given]) -> Vec<(Value, Value)> {
 #[test]
 fn an_item_is_a_create_with_an_id_and_the_record_with_a_timestamp() {
     let items = bulk("", &web(), &[given("hello")]);
-    let expected =
-        json!({"create": {"_index": "logferry-shop-2025.11.22", "_id": "0004hkaps90" .to_owned() + "21a" + "17"}});
+    let expected = json!({"create": {"_index": "logferry-shop-2025.11.22", "_id": "0004hkaps9021a17"}});
     assert_eq!(items[0].0, expected);
     assert_eq!(items[0].1["message"], "hello");
     assert_eq!(items[0].1["@timestamp"], "2025-11-22T13:47:34.123000042Z");
+    let before_1970 = Given { time: Time { ns: -5_000_000, digits: 3, origin: Origin::Line }, ..given("old") };
+    let (_, document) = bulk("", &web(), &[before_1970]).remove(0);
+    assert_eq!((&document["@timestamp"], &document["time"]), (&json!("1970-01-01T00:00:00.000000000Z"), &json!(-5)));
     let own = Given { own: vec![Key::Timestamp], ..given(r#"{"@timestamp":"2020-01-01T00:00:00Z"}"#) };
     assert_eq!(bulk("", &web(), &[own])[0].1["@timestamp"], "2020-01-01T00:00:00Z");
 }
@@ -204,6 +206,7 @@ fn reasons_never_quote_the_document() {
     let rows = [
         "failed to parse field [n] of type [integer] in document with id 'a2'. Preview of field's value: 'SECRET it's'",
         "Preview of field's value: 'SECRET'",
+        "[1:6] failed to parse: unexpected end\n at [Source: (byte[])\"{\"d\":\"SECRET\"}\"; line: 1]",
         "For input string: \"SECRET\"",
         "failed to parse date field [SECRET] with format [strict_date_optional_time]",
         "Failed to parse value [SECRET] as only [true] or [false] are allowed.",

@@ -67,7 +67,7 @@ fn too_large(items: usize, response: &Response<'_>) -> Answer {
     })
 }
 
-/// 429. A tenant's limit takes nothing; a stream's, and the limit of streams, leave other streams stored. A push
+/// Too much at once. A tenant's limit takes nothing; a stream's, and the limit of streams, leave other streams stored. A push
 /// above the burst can never pass, and the burst is not told: what exceeds the limit of a second is halved.
 fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
     if items > 1 && wanted_bytes(text).zip(limit_bytes(text)).is_some_and(|(wanted, limit)| wanted > limit) {
@@ -80,7 +80,7 @@ fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
     }
 }
 
-/// 5xx. Most leave open what was stored.
+/// Failures of the store. Most leave open what was stored.
 fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
     if text.contains("received message larger than max") {
         return too_large(items, response);

@@ -182,20 +182,25 @@ fn name(answer: &Answer) -> &'static str {
     }
 }
 
+/// A status, a body, how many lines were sent, what it means.
+type Row = (u16, String, usize, &'static str);
+
+fn check(rows: &[Row]) {
+    for (status, body, items, expected) in rows {
+        let response = Response { status: *status, retry_after: Some("3"), now_ms: 0, body: body.as_bytes() };
+        let read = answer(&response, *items);
+        assert_eq!(name(&read), *expected, "{status} {body}");
+        assert!(!format!("{read:?}").contains("SECRET"));
+        if let Answer::PartlyRetry { after, .. } | Answer::Whole(Verdict::Retry { after, .. }) = read {
+            assert_eq!(after, Some(Duration::from_secs(3)));
+        }
+    }
+}
+
 #[test]
-fn every_answer_has_its_verdict() {
-    let tenant = |total: u64| {
-        format!(
-            "ingestion rate limit exceeded for user fake (limit: 10485 bytes/sec) while attempting to ingest '1' lines totaling '{total}' bytes, reduce log volume"
-        )
-    };
-    let stream = |total: &str, ignored: u64| {
-        format!(
-            "entry with timestamp 2026-11-22 11:41:36 +0000 UTC ignored, reason: 'Per stream rate limit exceeded (limit: 1KB/sec) while attempting to ingest for stream '{{app=\"r\"}}' totaling {total}, consider splitting a stream',\nuser 'fake', total ignored: {ignored} out of {ignored} for stream: {{app=\"r\"}}"
-        )
-    };
-    let unreadable = "loghttp.PushRequest.Streams: []loghttp.LogProtoStream: readStringSlowPath: unexpected end of input, error found in #10 byte of ...|SECRET|...";
-    let rows: Vec<(u16, String, usize, &str)> = vec![
+fn every_answer_that_is_no_refusal_for_now_has_its_verdict() {
+    let unreadable = "loghttp.PushRequest.Streams: readStringSlowPath: unexpected end of input, error found in #10 byte of ...|SECRET|...";
+    check(&[
         (204, String::new(), 2, "delivered"),
         (200, "<html>".to_owned(), 2, "hold"),
         (200, String::new(), 2, "hold"),
@@ -220,6 +225,22 @@ fn every_answer_has_its_verdict() {
         (413, "request body too large".to_owned(), 2, "split"),
         (413, "request body too large".to_owned(), 1, "park"),
         (422, "error at least one valid stream is required for ingestion".to_owned(), 2, "park"),
+    ]);
+}
+
+#[test]
+fn every_answer_that_asks_for_patience_has_its_verdict() {
+    let tenant = |total: u64| {
+        format!(
+            "ingestion rate limit exceeded for user fake (limit: 10485 bytes/sec) while attempting to ingest '1' lines totaling '{total}' bytes, reduce log volume"
+        )
+    };
+    let stream = |total: &str, ignored: u64| {
+        format!(
+            "entry with timestamp 2026-11-22 11:41:36 +0000 UTC ignored, reason: 'Per stream rate limit exceeded (limit: 1KB/sec) while attempting to ingest for stream '{{app=\"r\"}}' totaling {total}, consider splitting a stream',\nuser 'fake', total ignored: {ignored} out of {ignored} for stream: {{app=\"r\"}}"
+        )
+    };
+    check(&[
         (429, tenant(6000), 2, "retry"),
         (429, tenant(20_000), 2, "split"),
         (429, tenant(20_000), 1, "retry"),
@@ -247,14 +268,5 @@ fn every_answer_has_its_verdict() {
         (503, "circuit breaker open, request denied".to_owned(), 2, "retry"),
         (503, "Ingester is stopping".to_owned(), 2, "partly retry"),
         (504, "<html>".to_owned(), 2, "partly retry"),
-    ];
-    for (status, body, items, expected) in rows {
-        let response = Response { status, retry_after: Some("3"), now_ms: 0, body: body.as_bytes() };
-        let read = answer(&response, items);
-        assert_eq!(name(&read), expected, "{status} {body}");
-        assert!(!format!("{read:?}").contains("SECRET"));
-        if let Answer::PartlyRetry { after, .. } | Answer::Whole(Verdict::Retry { after, .. }) = read {
-            assert_eq!(after, Some(Duration::from_secs(3)));
-        }
-    }
+    ]);
 }
