@@ -19,7 +19,7 @@ impl Scene {
         let within = |name: &&str| folder.path().join(name);
         let include = include.iter().map(|glob| within(glob).display().to_string()).collect();
         let mut config = Config { include, ..Config::default() };
-        config.exclude = vec!["**/*.skip.log".into()];
+        config.exclude = vec!["*.skip.log".into()];
         change(&mut config);
         let own: Vec<PathBuf> = own.iter().map(within).collect();
         let discover = Discover::new(&[("app".into(), config)], &own).unwrap();
