@@ -24,10 +24,11 @@ struct Root {
 }
 
 impl Globs {
-    /// Compiles them. Paths that are not absolute begin in the working folder.
+    /// Compiles them. What is included and not absolute begins in the working folder; what is excluded and not
+    /// absolute is meant in any folder.
     pub(super) fn new(config: &Config) -> Result<Self, globset::Error> {
         let include: Vec<String> = config.include.iter().map(|glob| absolute(glob)).collect();
-        let exclude: Vec<String> = config.exclude.iter().map(|glob| absolute(glob)).collect();
+        let exclude: Vec<String> = config.exclude.iter().map(|glob| anywhere(glob)).collect();
         let mut roots: Vec<Root> = include.iter().map(|glob| Root::of(glob)).collect();
         roots.sort_by(|one, other| one.path.cmp(&other.path).then(other.depth.cmp(&one.depth)));
         // A root that lies within an earlier one's reach would be walked twice.
@@ -89,6 +90,10 @@ fn absolute(glob: &str) -> String {
     std::path::absolute(glob).map_or_else(|_| glob.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
+fn anywhere(glob: &str) -> String {
+    if glob.starts_with('/') { glob.to_owned() } else { format!("**/{}", glob.trim_start_matches("**/")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +124,7 @@ mod tests {
     fn stars_do_not_cross_folders() {
         let config = Config {
             include: vec!["/var/log/*.log".into(), "/srv/**/*.log".into()],
-            exclude: vec!["/srv/**/debug*".into()],
+            exclude: vec!["/srv/**/debug*".into(), "*.gz.log".into(), "**/old/*".into()],
             ..Config::default()
         };
         let globs = Globs::new(&config).unwrap();
@@ -130,6 +135,8 @@ mod tests {
             ("/srv/b/c/a.log", true),
             ("/srv/b/c/debug.log", false),
             ("/srv/a.txt", false),
+            ("/var/log/a.gz.log", false),
+            ("/srv/old/a.log", false),
         ] {
             assert_eq!(globs.matches(Path::new(path)), expected, "{path}");
         }

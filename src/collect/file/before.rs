@@ -49,8 +49,8 @@ impl Before {
         self.as_slice().last().is_some_and(|byte| *byte != b'\n')
     }
 
-    /// Whether only NUL bytes lie before the offset, as far as it is known.
-    pub(super) fn is_hole(&self) -> bool {
+    /// Whether they are NUL bytes only.
+    pub(super) fn is_zero(self) -> bool {
         self.as_slice().iter().all(|byte| *byte == 0)
     }
 
@@ -107,11 +107,11 @@ mod tests {
         assert_eq!(Before::end_of(&long).as_slice(), &long[200 - GUARD_BYTES..]);
         assert_eq!(Before::end_of(b"ab").as_slice(), b"ab");
         assert_eq!(Before::end_of(b""), Before::START);
-        for (bytes, mid_line, hole) in
+        for (bytes, mid_line, zero) in
             [(&b""[..], false, true), (b"a\n", false, false), (b"a", true, false), (b"\0\0", true, true)]
         {
             let before = Before::end_of(bytes);
-            assert_eq!((before.is_mid_line(), before.is_hole()), (mid_line, hole), "{bytes:?}");
+            assert_eq!((before.is_mid_line(), before.is_zero()), (mid_line, zero), "{bytes:?}");
         }
     }
 

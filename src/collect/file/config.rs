@@ -17,7 +17,7 @@ use crate::collect::lines::CHUNK_BYTES;
 pub struct Config {
     /// Globs of the files to read; `**` is any number of folders.
     pub include: Vec<String>,
-    /// Globs of files to leave out.
+    /// Globs of files to leave out. One that does not begin with `/` is meant in any folder: `*.gz`.
     pub exclude: Vec<String>,
     /// Where to begin in files that are there when the agent first sees them.
     pub start: Start,

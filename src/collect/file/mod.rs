@@ -23,7 +23,7 @@ use super::discover::Found;
 use super::identity::{self, FileKey};
 use super::lines::{Cut, Cutting, Spare, skip_byte_order_mark};
 use crate::base::chunk::Chunk;
-use crate::base::source::{Cursor, HEAD_BYTES, Identity, Resume, Source};
+use crate::base::source::{Cursor, GUARD_BYTES, HEAD_BYTES, Identity, Resume, Source};
 
 /// One followed file. Lives on one worker.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Follower {
     offset: u64,
     /// The bytes before `offset`.
     before: Before,
+    /// A line of this generation was taken, or is not wanted: NUL bytes are no longer a hole before the first.
+    has_begun: bool,
     replay: Replay,
     /// How much of a line beyond the limit has been looked through already.
     passed: Passed,
@@ -112,6 +114,7 @@ impl Follower {
             generation: resume.generation,
             offset: 0,
             before: Before::START,
+            has_begun: false,
             replay: Replay::default(),
             passed: Passed::default(),
             size: metadata.len(),
@@ -142,6 +145,7 @@ impl Follower {
                 self.losses.truncations += 1;
             }
         }
+        self.has_begun = self.offset > 0;
         let (replay, lost_bytes) = Replay::new(&resume.replay, self.generation, self.offset, self.size);
         self.replay = replay;
         self.losses.bytes += lost_bytes;
@@ -157,6 +161,7 @@ impl Follower {
         let size = self.file.metadata()?.len();
         let longest_line = self.settings.max_line.saturating_add(b"\r\n".len());
         let mut room = self.settings.chunk_bytes;
+        self.look_back_into_hole()?;
         loop {
             if self.settings.once && self.offset >= self.once_end {
                 return Ok(Read::AtEnd);
@@ -192,7 +197,8 @@ impl Follower {
     /// What a restart needs to go on from here.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor::File { generation: self.generation, offset: self.offset, guard: self.before.guard() }
+        let (offset, before) = if self.has_begun { (self.offset, self.before) } else { (0, Before::START) };
+        Cursor::File { generation: self.generation, offset, guard: before.guard() }
     }
 
     /// The identity, where it has changed since it was found or last taken: its head has grown, its path is new, or
@@ -256,7 +262,7 @@ impl Follower {
     /// How many bytes at the offset are no line: NUL bytes at the start of a file, which a writer leaves that was not
     /// told of a truncation; and the end of a line whose text was taken before it was finished.
     fn blank(&self, data: &[u8], is_full: bool) -> usize {
-        if self.before.is_hole() {
+        if !self.has_begun {
             let zeros = data.iter().take_while(|byte| **byte == 0).count();
             if zeros > 0 {
                 return if zeros < data.len() || is_full { zeros } else { 0 };
@@ -268,6 +274,16 @@ impl Follower {
             [b'\r', b'\n', ..] => 2,
             _ => 0,
         }
+    }
+
+    /// Goes back to the first byte where NUL bytes were passed over that have been written to since: space that was
+    /// laid out beforehand, not a hole.
+    fn look_back_into_hole(&mut self) -> io::Result<()> {
+        let is_in_hole = !self.has_begun && self.offset > 0;
+        if is_in_hole && !Before::read(&self.file, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero) {
+            (self.offset, self.before) = (0, Before::START);
+        }
+        Ok(())
     }
 
     /// A chunk of the lines that end within what was read; `is_cut_off`: what is left after them is a line too.
@@ -290,8 +306,9 @@ impl Follower {
             return if len == 0 && self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd };
         }
         let whole = len_of_whole_characters(&spare.bytes[from..]);
-        if !self.settings.once && whole > 0 {
+        if !self.settings.once && whole > 0 && whole < len {
             spare.bytes.truncate(from + whole);
+            self.quiet.since_ms = now_ms;
         }
         let cut = self.cutting(from).rest(&spare.bytes, from, &mut spare.lines);
         Read::Chunk(self.chunk(Piece::of(cut, from, &spare.bytes), now_ms, spare))
@@ -326,6 +343,7 @@ impl Follower {
         // They may begin inside a character, and are no part of the chunk.
         bytes[..piece.from].fill(b'\n');
         skip_byte_order_mark(&bytes, &mut lines);
+        self.has_begun = true;
         let start = self.offset;
         let noted_ms = self.replay.seen_ms(start);
         self.advance(piece.input_bytes, piece.before);
@@ -365,6 +383,7 @@ impl Follower {
         self.generation += 1;
         self.offset = 0;
         self.before = Before::START;
+        self.has_begun = false;
         self.passed = Passed::default();
         self.replay = Replay::default();
         self.is_head_stale = true;

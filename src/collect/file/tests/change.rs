@@ -1,0 +1,133 @@
+//! What happens to a file while it is followed.
+
+use super::*;
+
+fn losses(truncations: u32, bytes: u64) -> Losses {
+    Losses { truncations, bytes }
+}
+
+#[test]
+fn a_renamed_file_is_read_to_its_end_while_its_writer_goes_on() {
+    let mut scene = Scene::new("one\n");
+    let old = scene.folder.path().join("a.log.1");
+    let writer = OpenOptions::new().append(true).open(scene.path()).unwrap();
+    fs::rename(scene.path(), &old).unwrap();
+    fs::write(scene.path(), "other file\n").unwrap();
+    (&writer).write_all(b"two\n").unwrap();
+    assert_eq!(scene.texts(), ["one", "two"]);
+    assert!(matches!(scene.wait(9_999).chunks().1, Read::AtEnd));
+    (&writer).write_all(b"three\nhalf").unwrap();
+    assert_eq!(scene.texts(), ["three"]);
+    assert!(matches!(scene.wait(4_999).chunks().1, Read::AtEnd), "growth begins the wait anew");
+    assert_eq!(scene.wait(1).texts(), ["half"], "the unfinished line first");
+    assert!(matches!(scene.wait(4_999).chunks().1, Read::AtEnd));
+    assert!(matches!(scene.wait(1).chunks().1, Read::Gone));
+}
+
+#[test]
+fn a_file_under_a_new_path_that_is_followed_there_stays() {
+    let mut scene = Scene::new("one\n");
+    let moved = scene.folder.path().join("b.log");
+    fs::rename(scene.path(), &moved).unwrap();
+    let source = Config::default().source(&"app".into(), SourceId::new(1), Some("b.log".into()));
+    scene.follower().renamed(moved.clone(), Arc::new(source));
+    append(&moved, "two\n");
+    assert_eq!(scene.texts(), ["one", "two"]);
+    assert!(matches!(scene.wait(100_000).chunks().1, Read::AtEnd));
+    let Some(Identity::File { path, .. }) = scene.follower().take_identity().unwrap() else { panic!("no identity") };
+    assert_eq!(path, moved.display().to_string());
+}
+
+#[test]
+fn a_deleted_file_is_read_to_its_end_then_let_go() {
+    for recreate in [false, true] {
+        let mut scene = Scene::new("one\ntwo\n");
+        fs::remove_file(scene.path()).unwrap();
+        if recreate {
+            fs::write(scene.path(), "another\n").unwrap();
+        }
+        assert_eq!(scene.texts(), ["one", "two"]);
+        assert!(matches!(scene.wait(10_000).chunks().1, Read::Gone), "recreated: {recreate}");
+        assert_eq!(scene.follower().take_losses(), Losses::default());
+    }
+}
+
+#[test]
+fn a_truncated_file_begins_a_new_generation() {
+    for after in ["", "new\n", "new one\nnew two\nnew three\nnew four\n"] {
+        let mut scene = Scene::new("old one\nold two\n");
+        assert_eq!(scene.lines(), [at(0, 0, 8, "old one"), at(0, 8, 8, "old two")]);
+        fs::write(scene.path(), after).unwrap();
+        let lines = scene.lines();
+        let texts: Vec<_> = lines.iter().map(|line| line.3.as_str()).collect();
+        assert_eq!(texts, after.lines().collect::<Vec<_>>());
+        assert!(lines.iter().all(|line| line.0 == 1), "{lines:?}");
+        assert_eq!(scene.follower().take_losses(), losses(1, 0));
+        assert_eq!(scene.follower().take_losses(), Losses::default(), "told once");
+        assert!(scene.follower().take_identity().unwrap().is_some());
+    }
+}
+
+#[test]
+fn each_truncation_counts() {
+    let mut scene = Scene::new("");
+    for generation in 0..4 {
+        let text = format!("line of generation {generation}");
+        fs::write(scene.path(), format!("{text}\n")).unwrap();
+        assert_eq!(scene.lines(), [at(generation, 0, 21, &text)]);
+    }
+    assert_eq!(scene.follower().take_losses(), losses(3, 0));
+}
+
+#[test]
+fn bytes_that_were_cut_off_unread_are_counted() {
+    let mut scene = Scene::new("0123456789\n".repeat(10));
+    let Read::Chunk(chunk) = scene.read() else { panic!("no chunk") };
+    let unread = 110 - chunk.end;
+    assert_eq!(scene.follower().lag_bytes(), unread);
+    fs::write(scene.path(), "new\n").unwrap();
+    assert_eq!(scene.lines(), [at(1, 0, 4, "new")]);
+    assert_eq!(scene.follower().take_losses(), losses(1, unread));
+
+    let mut scene = Scene::new("0123456789\n".repeat(10));
+    let Read::Chunk(chunk) = scene.read() else { panic!("no chunk") };
+    OpenOptions::new().write(true).open(scene.path()).unwrap().set_len(chunk.end + 11).unwrap();
+    assert_eq!(scene.lines(), [at(0, chunk.end, 11, "0123456789")], "what was read is still there");
+    assert_eq!(scene.follower().take_losses(), losses(0, 110 - chunk.end - 11));
+}
+
+#[test]
+fn a_writer_not_told_of_a_truncation_leaves_a_hole_that_is_skipped() {
+    let mut scene = Scene::new("");
+    let mut writer = OpenOptions::new().write(true).open(scene.path()).unwrap();
+    writer.write_all(&b"line\n".repeat(100)).unwrap();
+    assert_eq!(scene.texts().len(), 100);
+    OpenOptions::new().write(true).open(scene.path()).unwrap().set_len(0).unwrap();
+    writer.write_all(b"after\n").unwrap();
+    assert_eq!(scene.lines(), [at(1, 500, 6, "after")]);
+}
+
+#[test]
+fn a_line_beyond_the_limit_may_be_truncated_while_it_is_passed_over() {
+    let mut scene = Scene::new("x".repeat(500));
+    assert!(scene.texts().is_empty());
+    fs::write(scene.path(), "y".repeat(600) + "\nz\n").unwrap();
+    assert_eq!(scene.lines(), [(0, 0, 601, "y".repeat(100), true), at(0, 601, 2, "z")]);
+}
+
+#[test]
+fn the_identity_grows_with_the_file_and_then_stays() {
+    let mut scene = Scene::new("");
+    assert_eq!(scene.follower().take_identity().unwrap(), None);
+    scene.append("one\n");
+    scene.texts();
+    let Some(Identity::File { head_len: 4, .. }) = scene.follower().take_identity().unwrap() else {
+        panic!("no new head")
+    };
+    scene.append("x\n".repeat(HEAD_BYTES));
+    scene.texts();
+    assert!(scene.follower().take_identity().unwrap().is_some());
+    scene.append("more\n");
+    scene.texts();
+    assert_eq!(scene.follower().take_identity().unwrap(), None);
+}
