@@ -195,15 +195,15 @@ impl Engine {
         answer.map(drop).map_err(|error| Error::Unreachable { host: self.host.clone(), cause: cause(&error) })
     }
 
-    /// The same engine, spoken to in a version that it understands, and its own time in ns since 1970.
-    pub async fn greet(&self) -> Result<(Self, i64), Error> {
+    /// Agrees on a version of the API with the engine, for all clones of this way to it, and asks for the engine's time,
+    /// in ns since 1970.
+    pub async fn greet(&self) -> Result<i64, Error> {
         self.ping().await?;
         let docker = self.docker.clone().negotiate_version().await;
         let docker = docker.map_err(|error| refused("ask for the engine's version", &error))?;
         let info = docker.info().await.map_err(|error| refused("ask for the engine's time", &error))?;
         let time = info.system_time.as_deref().and_then(|text| super::frames::parse_stamp(text.as_bytes()));
-        let now_ns = time.and_then(|ns| i64::try_from(ns).ok()).unwrap_or_else(crate::base::clock::now_ns);
-        Ok((Self { docker, ..self.clone() }, now_ns))
+        Ok(time.and_then(|ns| i64::try_from(ns).ok()).unwrap_or_else(crate::base::clock::now_ns))
     }
 
     /// All containers, stopped ones too.

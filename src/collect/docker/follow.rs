@@ -260,7 +260,13 @@ impl Follower {
     async fn drain(&mut self) -> Result<Next, Error> {
         let shared = Arc::clone(&self.shared);
         let _turn = shared.drains.acquire().await;
-        while self.read(false).await? == Ended::Left {}
+        let mut ended = Ended::Left;
+        while ended == Ended::Left {
+            ended = self.read(false).await?;
+        }
+        if ended == Ended::Stopped {
+            return Ok(Next::End);
+        }
         self.is_unread = false;
         if self.facts.as_ref().is_some_and(|facts| !facts.is_running) {
             self.finish_lines().await;
@@ -274,10 +280,10 @@ impl Follower {
         if self.logs.is_none() {
             self.logs = self.facts.as_ref().map(|facts| shared.logs(facts));
         }
-        let Some(logs) = &mut self.logs else { return Ok(Ended::Left) };
+        let Some(logs) = &mut self.logs else { return Ok(Ended::Whole) };
         let since_ns = logs.begin_body();
         let body = shared.engine.logs(&self.id, Wanted { follow, since_ns, tail: None }).await?;
-        let ended = self.read_body(body, since_ns).await;
+        let ended = self.read_body(body, since_ns, follow).await;
         if let Some(logs) = &mut self.logs {
             logs.seal();
         }
@@ -285,7 +291,7 @@ impl Follower {
         if is_taken { ended } else { Ok(Ended::Stopped) }
     }
 
-    async fn read_body(&mut self, mut body: Incoming, since_ns: Option<u64>) -> Result<Ended, Error> {
+    async fn read_body(&mut self, mut body: Incoming, since_ns: Option<u64>, follow: bool) -> Result<Ended, Error> {
         let mut gather = pin!(sleep(Duration::ZERO));
         let mut is_gathering = false;
         let mut still = pin!(sleep(STILL));
@@ -328,7 +334,7 @@ impl Follower {
                     if self.has_lost_place(true) {
                         return Ok(Ended::Left);
                     }
-                    if checked.elapsed() >= silence {
+                    if follow && checked.elapsed() >= silence {
                         if self.is_behind(since_ns).await? {
                             return Ok(Ended::Left);
                         }
@@ -374,7 +380,9 @@ impl Follower {
     /// A start while following changes nothing; a new name does.
     fn hear(&mut self) {
         let name = self.news.borrow_and_update().name.clone();
-        if let (Some(name), Some(facts)) = (name, self.facts.take()) {
+        if let Some(name) = name
+            && let Some(facts) = self.facts.take()
+        {
             self.rename(Facts { name, ..facts });
         }
     }

@@ -8,7 +8,7 @@ use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
 use super::seen::Seen;
 use crate::base::chunk::{Chunk, Line, offset};
 use crate::base::clock;
-use crate::base::source::{Cursor, Note, Position, Resume, Source, Stream, fingerprint};
+use crate::base::source::{Cursor, Note, Position, Resume, Source, fingerprint};
 
 /// A chunk is closed at this size. Also how much of one stream may pass before the other, silent one is noted to be as
 /// far: so much is read again in vain at most, when the agent starts anew.

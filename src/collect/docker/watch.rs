@@ -37,11 +37,16 @@ pub struct Watch {
 /// # Errors
 /// When the engine or a container's log cannot be read.
 pub async fn read_all(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Result<(), Error> {
-    let (engine, _) = shared.engine.greet().await?;
+    shared.engine.greet().await?;
     let mut readers = JoinSet::new();
-    for container in engine.list().await? {
-        let (_, news) = watch::channel(News::default());
-        readers.spawn(Follower::new(Arc::clone(&shared), container.id, news, stop.clone()).read_once());
+    for container in shared.engine.list().await? {
+        let (sender, news) = watch::channel(News::default());
+        let follower = Follower::new(Arc::clone(&shared), container.id, news, stop.clone());
+        readers.spawn(async move {
+            let result = follower.read_once().await;
+            drop(sender);
+            result
+        });
     }
     let mut result = Ok(());
     while let Some(ended) = readers.join_next().await {
@@ -61,7 +66,7 @@ impl Watch {
     /// None: an engine that is away is waited for.
     pub async fn run(mut self) -> Result<(), Error> {
         let mut attempt = 0;
-        while !*self.stop.borrow() {
+        while !*self.stop.borrow() && !self.shared.hooks.chunks.is_closed() {
             if let Err(error) = self.session(&mut attempt).await {
                 if attempt == 0 {
                     tracing::warn!("{error}; trying again until it answers");
@@ -82,11 +87,13 @@ impl Watch {
 
     /// One connection's life. `attempt` counts failures, and is set back once the engine has answered.
     async fn session(&mut self, attempt: &mut u32) -> Result<(), Error> {
-        let (engine, now_ns) = self.shared.engine.greet().await?;
+        let shared = Arc::clone(&self.shared);
+        let engine = &shared.engine;
+        let now_ns = engine.greet().await?;
         // Events from before the list on: nothing can happen unseen between the two.
         let since_ns = self.heard_ns.map_or(now_ns, |heard_ns| heard_ns + 1);
         let mut events = engine.events(since_ns);
-        self.reconcile(&engine).await?;
+        self.reconcile(engine).await?;
         tracing::info!(host = engine.host(), containers = self.known.len(), "reading containers");
         *attempt = 0;
         let mut reconcile = interval(RECONCILE);
@@ -95,6 +102,7 @@ impl Watch {
         loop {
             tokio::select! {
                 _ = self.stop.changed() => return Ok(()),
+                () = self.shared.hooks.chunks.closed() => return Ok(()),
                 event = events.next() => match event {
                     Some(event) => self.hear(event?),
                     None => return Err(Error::Refused {
@@ -103,7 +111,7 @@ impl Watch {
                     }),
                 },
                 Some(ended) = self.followers.join_next() => self.forget(&unwind(ended)),
-                _ = reconcile.tick() => self.reconcile(&engine).await?,
+                _ = reconcile.tick() => self.reconcile(engine).await?,
             }
         }
     }

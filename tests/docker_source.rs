@@ -1,0 +1,313 @@
+//! The docker source against a real engine, given by `LOGFERRY_TEST_DOCKER=unix:///…` (its image `busybox:1` must hold a
+//! shell, `cat` and `sleep`). `LOGFERRY_TEST_DOCKER_RESTART` names a program that restarts that engine. Every line carries a number; what
+//! arrives is compared as a set, and positions must never repeat.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use logferry::base::chunk::Chunk;
+use logferry::base::metrics::{Metric, Metrics};
+use logferry::base::source::{Cursor, Identity, Position, Resume, SourceId, Stream};
+use logferry::collect::docker::{Config, Docker, Hooks, mint};
+use tokio::sync::{mpsc, watch};
+
+/// Held for reading by each test, and alone by the one that restarts the engine.
+static ENGINE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What arrived, and the cursors as `track` would keep them.
+#[derive(Default)]
+struct Ledger {
+    /// By container name and stream: the lines in order.
+    lines: BTreeMap<(String, &'static str), Vec<String>>,
+    positions: HashMap<SourceId, BTreeSet<Position>>,
+    repeated: Vec<String>,
+    cursors: HashMap<SourceId, Cursor>,
+    finished: Vec<SourceId>,
+}
+
+impl Ledger {
+    fn take(&mut self, mut chunk: Chunk) {
+        chunk.repair();
+        let key = (chunk.source.container_name.clone(), chunk.source.stream.map_or("", Stream::name));
+        for line in &chunk.lines {
+            let text = &chunk.text()[line.start as usize..line.end as usize];
+            assert_eq!(line.engine_ns, i64::try_from(line.position.at).ok());
+            if !self.positions.entry(chunk.source.id).or_default().insert(line.position) {
+                self.repeated.push(text.to_owned());
+            }
+            self.lines.entry(key.clone()).or_default().push(text.to_owned());
+        }
+        self.cursors.insert(chunk.source.id, chunk.cursor);
+    }
+
+    fn of(&self, container: &str, stream: &'static str) -> Vec<String> {
+        self.lines.get(&(container.to_owned(), stream)).cloned().unwrap_or_default()
+    }
+
+    fn count(&self) -> usize {
+        self.lines.values().map(Vec::len).sum()
+    }
+}
+
+/// A running source.
+struct Reader {
+    ledger: Arc<Mutex<Ledger>>,
+    metrics: Arc<Metrics>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Reader {
+    fn start(ledger: &Arc<Mutex<Ledger>>, pattern: &str) -> Self {
+        Self::run(ledger, pattern, false)
+    }
+
+    fn run(ledger: &Arc<Mutex<Ledger>>, pattern: &str, once: bool) -> Self {
+        let config = Config { host: Some(host()), containers: vec![pattern.to_owned()], ..Config::default() };
+        let (sender, mut chunks) = mpsc::channel(8);
+        let (known, done, taken) = (Arc::clone(ledger), Arc::clone(ledger), Arc::clone(ledger));
+        let metrics = Arc::new(Metrics::default());
+        let hooks = Hooks {
+            resume: Arc::new(move |identity| {
+                let Identity::Docker { container, stream, .. } = identity else { panic!("not a container") };
+                let id = mint(container, *stream);
+                let cursor = known.lock().unwrap().cursors.get(&id).cloned();
+                Resume { id, generation: 0, cursor, replay: Vec::new() }
+            }),
+            chunks: sender,
+            metrics: Arc::clone(&metrics),
+            finished: Arc::new(move |id| done.lock().unwrap().finished.push(id)),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let docker = Docker::new(&config, "containers".into()).unwrap();
+        let task = tokio::spawn(async move {
+            let take = async {
+                while let Some(chunk) = chunks.recv().await {
+                    taken.lock().unwrap().take(chunk);
+                }
+            };
+            let (result, ()) = tokio::join!(docker.run(once, hooks, stopped), take);
+            result.unwrap();
+        });
+        Self { ledger: Arc::clone(ledger), metrics, stop, task }
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Ledger) -> bool) {
+        let began = Instant::now();
+        while !holds(&self.ledger.lock().unwrap()) {
+            let ledger = self.ledger.lock().unwrap();
+            assert!(began.elapsed() < PATIENCE, "{what}: {} lines after {PATIENCE:?}", ledger.count());
+            drop(ledger);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.send(true).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+fn host() -> String {
+    std::env::var("LOGFERRY_TEST_DOCKER")
+        .expect("LOGFERRY_TEST_DOCKER must name a Docker engine with an image busybox:1, as unix:///tmp/x/docker.sock")
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").arg("--host").arg(host()).args(arguments).output().expect("docker is there");
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Starts a container that runs a shell script; removed when dropped.
+struct Container(String);
+
+impl Container {
+    fn run(name: &str, options: &[&str], script: &str) -> Self {
+        let mut arguments = vec!["run", "-d", "--network", "none", "--name", name];
+        arguments.extend(options);
+        arguments.extend(["busybox:1", "/bin/busybox", "sh", "-c", script]);
+        docker(&arguments);
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").arg("--host").arg(host()).args(["rm", "-f", &self.0]).output();
+    }
+}
+
+fn numbered(prefix: &str, range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| format!("{prefix}{number}")).collect()
+}
+
+#[tokio::test]
+async fn both_streams_arrive_each_in_its_order_and_apart() {
+    let _engine = ENGINE.read().await;
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-both");
+    let script = "i=0; while [ $i -lt 2000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
+    let _container = Container::run("dt-both", &[], script);
+    reader.until("both streams", |ledger| ledger.count() >= 4000).await;
+    reader.stop().await;
+    let ledger = ledger.lock().unwrap();
+    assert_eq!(ledger.of("dt-both", "stdout"), numbered("out ", 0..2000));
+    assert_eq!(ledger.of("dt-both", "stderr"), numbered("err ", 0..2000));
+    assert!(ledger.repeated.is_empty());
+}
+
+#[tokio::test]
+async fn long_lines_are_whole_and_an_unfinished_last_line_is_a_line() {
+    let _engine = ENGINE.read().await;
+    let long = "x=$(printf '%040000d' 7); ";
+    let script =
+        format!("{long} i=0; while [ $i -lt 50 ]; do echo $x $i; echo $x $i >&2; i=$((i+1)); done; printf end");
+    let wanted: Vec<_> = (0..50).map(|number| format!("{:040000} {number}", 7)).collect();
+    for (name, options) in [("dt-long", &[][..]), ("dt-tty", &["-t"][..])] {
+        let ledger = Arc::default();
+        let reader = Reader::start(&ledger, name);
+        let _container = Container::run(name, options, &script);
+        reader.until(name, |ledger| ledger.of(name, "stdout").last().is_some_and(|line| line == "end")).await;
+        reader.stop().await;
+        let ledger = ledger.lock().unwrap();
+        let mut lines = ledger.of(name, "stdout");
+        lines.pop();
+        if options.is_empty() {
+            assert!(lines == wanted, "{name}: {} lines", lines.len());
+            assert!(ledger.of(name, "stderr") == wanted);
+        } else {
+            assert_eq!(lines.len(), 100);
+            assert!(wanted.iter().all(|line| lines.iter().filter(|one| *one == line).count() == 2));
+        }
+        // Read again from the cursors: nothing is new, the unfinished line too.
+        let again = Arc::new(Mutex::new(Ledger { cursors: ledger.cursors.clone(), ..Ledger::default() }));
+        Reader::run(&again, name, true).task.await.unwrap();
+        assert_eq!(again.lock().unwrap().count(), 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_short_lives_are_read() {
+    let _engine = ENGINE.read().await;
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-short-*");
+    let mut containers = Vec::new();
+    for number in 0..200 {
+        let script = format!("echo first {number}; sleep 0.05; echo last {number} >&2");
+        containers.push(Container::run(&format!("dt-short-{number}x"), &[], &script));
+    }
+    reader.until("400 lines", |ledger| ledger.count() >= 400).await;
+    reader.stop().await;
+    let ledger = ledger.lock().unwrap();
+    for number in 0..200 {
+        let name = format!("dt-short-{number}x");
+        assert_eq!(ledger.of(&name, "stdout"), [format!("first {number}")]);
+        assert_eq!(ledger.of(&name, "stderr"), [format!("last {number}")]);
+    }
+    assert!(ledger.repeated.is_empty());
+}
+
+#[tokio::test]
+async fn a_stopped_reader_goes_on_where_it_was() {
+    let _engine = ENGINE.read().await;
+    let script = "i=0; while [ $i -lt 20000 ]; do echo out $i; [ $((i%10)) = 0 ] && echo err $i >&2; i=$((i+1)); \
+                  [ $((i%500)) = 0 ] && sleep 0.05; done; echo done >&2";
+    let _container = Container::run("dt-resume", &[], script);
+    let ledger: Arc<Mutex<Ledger>> = Arc::default();
+    let mut runs = 0;
+    while !ledger.lock().unwrap().of("dt-resume", "stderr").contains(&"done".to_owned()) {
+        let reader = Reader::start(&ledger, "dt-resume");
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        reader.stop().await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        runs += 1;
+        assert!(runs < 100);
+    }
+    Reader::run(&ledger, "dt-resume", true).task.await.unwrap();
+    let ledger = ledger.lock().unwrap();
+    assert!(runs > 2, "{runs} runs");
+    assert!(ledger.of("dt-resume", "stdout") == numbered("out ", 0..20000));
+    assert_eq!(ledger.of("dt-resume", "stderr").len(), 2001);
+    assert!(ledger.repeated.is_empty(), "{:?}", ledger.repeated);
+}
+
+#[tokio::test]
+async fn a_container_is_followed_over_restart_and_rename_until_it_is_removed() {
+    let _engine = ENGINE.read().await;
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-*life*");
+    let container = Container::run("dt-life", &[], "echo up; printf cut; sleep 0.3; echo; exec sleep 100");
+    reader.until("the first line", |ledger| ledger.count() >= 1).await;
+    docker(&["rename", "dt-life", "dt-afterlife"]);
+    docker(&["restart", "-t", "0", "dt-afterlife"]);
+    reader.until("the second run", |ledger| ledger.of("dt-afterlife", "stdout").len() >= 2).await;
+    docker(&["rm", "-f", "dt-afterlife"]);
+    drop(container);
+    reader.until("the end", |ledger| ledger.finished.len() == 2).await;
+    reader.stop().await;
+    let ledger = ledger.lock().unwrap();
+    assert_eq!(ledger.of("dt-life", "stdout")[0], "up");
+    assert!(ledger.of("dt-afterlife", "stdout").contains(&"up".to_owned()));
+    assert_eq!(ledger.positions.len(), 1, "one id over the rename");
+    assert!(ledger.repeated.is_empty());
+}
+
+#[tokio::test]
+async fn a_log_driver_that_cannot_be_read_stops_nobody() {
+    let _engine = ENGINE.read().await;
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-driver-*");
+    let _none = Container::run("dt-driver-none", &["--log-driver", "none"], "echo lost");
+    let _local = Container::run("dt-driver-local", &["--log-driver", "local"], "echo kept");
+    reader.until("the readable one", |ledger| ledger.of("dt-driver-local", "stdout") == ["kept"]).await;
+    reader.stop().await;
+    assert_eq!(ledger.lock().unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn containers_that_are_removed_at_once_are_read_or_counted() {
+    let _engine = ENGINE.read().await;
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-gone-*");
+    for number in 0..40 {
+        let name = format!("dt-gone-{number}x");
+        let script = format!("echo {number}");
+        let _ = Container::run(&name, &["--rm"], &script);
+    }
+    let metrics = Arc::clone(&reader.metrics);
+    reader.until("40 containers", |ledger| ledger.count() as u64 + metrics.total(Metric::MissedContainers) >= 40).await;
+    reader.stop().await;
+    let missed = metrics.total(Metric::MissedContainers);
+    assert_eq!(ledger.lock().unwrap().count() as u64 + missed, 40);
+}
+
+#[tokio::test]
+async fn an_engine_that_restarts_is_waited_for() {
+    let _engine = ENGINE.write().await;
+    let Ok(restart) = std::env::var("LOGFERRY_TEST_DOCKER_RESTART") else {
+        panic!("LOGFERRY_TEST_DOCKER_RESTART must name a program that restarts the engine");
+    };
+    let ledger = Arc::default();
+    let reader = Reader::start(&ledger, "dt-engine");
+    let script =
+        "n=$(cat /n 2>/dev/null || echo 0); while true; do echo $n; n=$((n+1)); echo $n > /n; sleep 0.01; done";
+    let _container = Container::run("dt-engine", &[], script);
+    reader.until("the first lines", |ledger| ledger.count() >= 50).await;
+    let status = Command::new(restart).status().unwrap();
+    assert!(status.success());
+    docker(&["start", "dt-engine"]);
+    let before = ledger.lock().unwrap().count();
+    reader.until("more lines", |ledger| ledger.count() >= before + 100).await;
+    docker(&["kill", "dt-engine"]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    reader.stop().await;
+    let truth: Vec<_> = docker(&["logs", "dt-engine"]).lines().map(str::to_owned).collect();
+    let ledger = ledger.lock().unwrap();
+    assert_eq!(ledger.of("dt-engine", "stdout"), truth);
+    assert!(ledger.repeated.is_empty());
+}
