@@ -6,7 +6,7 @@ use memchr::memmem;
 use super::detectors::{DETECTORS, Set};
 use super::keys::Keys;
 
-/// The next place of each detector in one text. Must be asked for ranges in ascending order.
+/// The next place of each detector in one text. Must be asked for ranges of the same text, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     /// One a detector, and one for escapes.

@@ -14,7 +14,7 @@ pub(super) fn rewrite(
     rewriter: &mut Rewriter<'_>,
     out: &mut String,
 ) -> Result<bool, Held> {
-    let mut walk = Walk { text: &text[..end], at: start, copied: start, changed: false, out };
+    let mut walk = Walk { chunk: text, text: &text[..end], at: start, copied: start, changed: false, out };
     while walk.at < end {
         match walk.byte() {
             b'"' => walk.string(rewriter)?,
@@ -29,6 +29,9 @@ pub(super) fn rewrite(
 }
 
 struct Walk<'a> {
+    /// What the look sees: all of it, since it seeks ahead of this object.
+    chunk: &'a str,
+    /// Ends with the object.
     text: &'a str,
     at: usize,
     /// How far the text is in `out`, once something has changed.
@@ -48,7 +51,7 @@ impl Walk<'_> {
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
         let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
-        if rewriter.look(self.text, start, end, has_escapes) {
+        if rewriter.look(self.chunk, start, end, has_escapes) {
             let raw = &self.text[start..end];
             let masked = if has_escapes { rewriter.escaped(raw)? } else { rewriter.plain(raw)? };
             if let Some(masked) = masked {
@@ -95,7 +98,7 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if rewriter.look(self.text, start, end, false)
+        if rewriter.look(self.chunk, start, end, false)
             && let Some(masked) = rewriter.plain(&self.text[start..end])?
         {
             self.copy_until(start);

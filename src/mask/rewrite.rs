@@ -3,8 +3,12 @@
 use super::detectors::{DETECTORS, Found, Set, Span};
 use super::keys::Keys;
 use super::look::Look;
-use super::rules::Rule;
+use super::rules::{Rule, growth_limit};
 use super::{Held, object};
+
+/// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
+/// nothing is found. One that takes more rounds than this was made to.
+const MOST_ROUNDS: usize = 8;
 
 /// What was compiled from the configuration.
 #[derive(Debug)]
@@ -103,9 +107,16 @@ impl<'a> Rewriter<'a> {
         if spans.is_empty() {
             return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
         }
-        masked.clear();
         write_masked(text, spans, masked, counts);
-        Ok(Some(&self.buffers.masked))
+        for _ in 0..MOST_ROUNDS {
+            let spans = found.search(masked, *wanted, keys);
+            if spans.is_empty() {
+                return Ok(Some(&self.buffers.masked));
+            }
+            write_masked(masked, spans, spare, counts);
+            std::mem::swap(masked, spare);
+        }
+        Err(Held)
     }
 }
 
@@ -117,13 +128,14 @@ fn apply_rules(
     spare: &mut String,
     counts: &mut [u64],
 ) -> Result<bool, Held> {
+    let limit = growth_limit(text.len());
     let mut is_ruled = false;
     for (index, rule) in rules.iter().enumerate() {
         let current = if is_ruled { ruled.as_str() } else { text };
         if !rule.is_match(current) {
             continue;
         }
-        let count = rule.apply(current, spare)?;
+        let count = rule.apply(current, limit, spare)?;
         if count > 0 {
             counts[DETECTORS.len() + index] += count;
             std::mem::swap(ruled, spare);
@@ -133,7 +145,9 @@ fn apply_rules(
     Ok(is_ruled)
 }
 
+/// Replaces what `out` held by `text` with tags for `spans`.
 fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64]) {
+    out.clear();
     let mut copied = 0;
     for span in spans {
         out.push_str(&text[copied..span.start]);

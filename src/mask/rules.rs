@@ -8,7 +8,7 @@ use crate::base::fault::Fault;
 
 /// A compiled pattern may take this many bytes of memory.
 const LARGEST_PATTERN: usize = 1 << 20;
-/// A text may grow to this many times its length, and [`GROWTH_ALLOWANCE`] bytes more.
+/// All rules together may let a text grow to this many times its length, and [`GROWTH_ALLOWANCE`] bytes more.
 const GROWTH: usize = 4;
 /// See [`GROWTH`].
 const GROWTH_ALLOWANCE: usize = 64 * 1024;
@@ -63,8 +63,8 @@ impl Rule {
     }
 
     /// Writes `text` with every match replaced to `out` and returns how many there were. Without a match, `out` is
-    /// not touched.
-    pub(super) fn apply(&self, text: &str, out: &mut String) -> Result<u64, Held> {
+    /// not touched. Held if it grows beyond `limit` bytes.
+    pub(super) fn apply(&self, text: &str, limit: usize, out: &mut String) -> Result<u64, Held> {
         let mut count = 0;
         let mut copied = 0;
         for groups in self.regex.captures_iter(text) {
@@ -76,7 +76,7 @@ impl Rule {
             out.push_str(&text[copied..whole.start()]);
             groups.expand(&self.replace, out);
             copied = whole.end();
-            if out.len() > text.len() * GROWTH + GROWTH_ALLOWANCE {
+            if out.len() > limit {
                 return Err(Held);
             }
         }
@@ -90,6 +90,11 @@ impl Rule {
     pub(super) fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
+}
+
+/// How long a text of `length` bytes may become.
+pub(super) const fn growth_limit(length: usize) -> usize {
+    length * GROWTH + GROWTH_ALLOWANCE
 }
 
 /// The last line of the parser's drawing says what is wrong.

@@ -4,17 +4,27 @@ mod examples;
 mod policy;
 mod properties;
 
+use std::sync::LazyLock;
+
 use super::{Config, MaskedFields, Masker, Origin, Scratch, detectors};
 use crate::base::records::{self, Keys, Record, Records, Shape, Time};
 use crate::base::source::{Position, SourceId};
 
-pub(super) fn everything() -> Masker {
+static EVERYTHING: LazyLock<Masker> = LazyLock::new(|| {
     let detect = detectors().map(|(name, ..)| name.to_owned()).collect();
     Masker::new(&Config { detect, ..Config::default() }).unwrap()
+});
+
+static DEFAULT: LazyLock<Masker> = LazyLock::new(|| Masker::new(&Config::default()).unwrap());
+
+/// All detectors.
+pub(super) fn everything() -> &'static Masker {
+    &EVERYTHING
 }
 
-pub(super) fn default_masker() -> Masker {
-    Masker::new(&Config::default()).unwrap()
+/// The documented default.
+pub(super) fn default_masker() -> &'static Masker {
+    &DEFAULT
 }
 
 /// A chunk's text and records, as `decode` would make them.

@@ -87,7 +87,7 @@ fn escape_some(json: &str, which: u64) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_masked_alike_alone_and_in_a_chunk_and_only_once(text in prop_oneof![any::<String>(), dense()]) {
@@ -95,7 +95,7 @@ proptest! {
         let once = masker.text(&text).into_owned();
         prop_assert_eq!(&masker.text(&once), &once, "of {:?}", text);
         if serde_json::from_str::<Value>(&text).is_err() {
-            prop_assert_eq!(mask(&masker, &["bob@x.io", &text, "x"]), ["[email]", once.as_str(), "x"]);
+            prop_assert_eq!(mask(masker, &["bob@x.io", &text, "x"]), ["[email]", once.as_str(), "x"]);
         }
     }
 
@@ -104,10 +104,10 @@ proptest! {
         let masker = everything();
         let line = escape_some(&value.to_string(), which);
         let mut scratch = Scratch::default();
-        let output = mask_with(&masker, &[&line], &mut scratch);
+        let output = mask_with(masker, &[&line], &mut scratch);
         prop_assert_eq!(scratch.held, 0);
         let parsed: Value = serde_json::from_str(&output[0]).expect(&output[0]);
-        prop_assert_eq!(mask(&masker, &[&output[0]]), [output[0].as_str()], "twice");
+        prop_assert_eq!(mask(masker, &[&output[0]]), [output[0].as_str()], "twice");
         if let Some(text) = value["v"].as_str() {
             prop_assert_eq!(&parsed["v"], &Value::from(masker.text(text)));
         }
@@ -123,7 +123,7 @@ proptest! {
         for _ in 0..depth {
             text = serde_json::json!({ "m": text, "access_token": secret, address.as_str(): 1 }).to_string();
         }
-        let output = mask(&default_masker(), &[&escape_some(&text, if depth == 0 { 0 } else { which })]).concat();
+        let output = mask(default_masker(), &[&escape_some(&text, if depth == 0 { 0 } else { which })]).concat();
         prop_assert!(!output.contains(&address) && !output.contains(&secret), "{} from {}", output, text);
     }
 }
