@@ -161,7 +161,8 @@ impl Config {
         let mut faults = Vec::new();
         let mut refuse = |options: &[(&str, bool)], owner: &str| {
             let written = options.iter().filter(|(_, is_written)| *is_written);
-            faults.extend(written.map(|(key, _)| Fault::new(*key, format!("is an option of {owner}, not of this type"))));
+            faults
+                .extend(written.map(|(key, _)| Fault::new(*key, format!("is an option of {owner}, not of this type"))));
         };
         if !matches!(self.kind, Kind::Elasticsearch | Kind::Opensearch) {
             refuse(&of_elasticsearch, "elasticsearch and opensearch");

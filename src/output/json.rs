@@ -37,8 +37,8 @@ fn plain_run(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quote = word ^ EACH * u64::from(b'"');
-        let backslash = word ^ EACH * u64::from(b'\\');
+        let quote = word ^ (EACH * u64::from(b'"'));
+        let backslash = word ^ (EACH * u64::from(b'\\'));
         let alarm = quote.wrapping_sub(EACH) & !quote
             | backslash.wrapping_sub(EACH) & !backslash
             | word.wrapping_sub(EACH * 0x20) & !word;
@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn padded_keeps_leading_zeros_and_only_the_low_digits() {
-        for (value, digits, expected) in [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")] {
+        for (value, digits, expected) in
+            [(7, 2, "07"), (0, 3, "000"), (123_456, 3, "456"), (999_999_999, 9, "999999999")]
+        {
             let mut out = Vec::new();
             padded(value, digits, &mut out);
             assert_eq!(out, expected.as_bytes());

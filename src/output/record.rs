@@ -12,7 +12,7 @@
 
 use memchr::memmem;
 
-use crate::base::records::{Key, Keys, PREFIX, Shape};
+use crate::base::records::{Key, Keys, PREFIX, Record, Shape};
 use crate::mask::{MaskedFields, MaskedRecord};
 
 use super::config::Format;
@@ -75,7 +75,7 @@ impl Renderer {
     }
 
     fn push_nested(&mut self, one: &MaskedRecord<'_>, out: &mut Vec<u8>) {
-        let own = crate::base::records::Record { own: Keys::NONE, clash: Keys::NONE, ..*one.record };
+        let own = Record { own: Keys::NONE, clash: Keys::NONE, ..*one.record };
         let outer = MaskedRecord { text: "", record: &own };
         out.extend_from_slice(b"{\"log\":");
         push_payload(one, out);
@@ -94,7 +94,8 @@ impl Renderer {
         }
         if self.timestamped && push_name(one, Key::Timestamp, out) {
             out.push(b'"');
-            self.stamp.push(record.time.distinct_ns(record.position.at), out);
+            // `date_nanos` begins in 1970, and a data stream takes no document without a valid one.
+            self.stamp.push(record.time.distinct_ns(record.position.at).max(0), out);
             out.push(b'"');
         }
         if let Some(level) = record.level
@@ -167,10 +168,7 @@ fn push_payload(one: &MaskedRecord<'_>, out: &mut Vec<u8>) {
 
 /// Appends `,"name":` for a field of ours; `false` and nothing where the application's own stands for it.
 fn push_name(one: &MaskedRecord<'_>, key: Key, out: &mut Vec<u8>) -> bool {
-    let prefix = match prefix(one, key) {
-        Some(prefix) => prefix,
-        None => return false,
-    };
+    let Some(prefix) = prefix(one, key) else { return false };
     out.extend_from_slice(b",\"");
     out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(key.name().as_bytes());

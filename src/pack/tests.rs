@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::*;
 use crate::base::chunk::tests::chunk;
 
+/// A chunk's bytes and its items.
+type Part = (&'static str, u32);
+
 fn span(seq: u64, items: u32) -> Span {
     Span { source: Arc::clone(&chunk(&[]).source), seq, items }
 }
@@ -26,7 +29,7 @@ fn inflate(batch: &Batch) -> Vec<u8> {
 #[test]
 fn a_body_has_its_head_separators_and_tail_and_comes_back_from_gzip() {
     for level in [0, 1, 6, 9] {
-        let rows: &[(&[(&str, u32)], &str)] = &[
+        let rows: &[(&[Part], &str)] = &[
             (&[("a", 1)], "[a]"),
             (&[("a", 1), ("b", 2)], "[a,b]"),
             (&[("", 0), ("a", 1), ("", 0), ("b", 1), ("", 0)], "[a,b]"),
@@ -90,7 +93,7 @@ fn it_is_due_by_bytes_records_or_age_whichever_comes_first() {
         gzip_level: 1,
     };
     // Parts, the time asked about, whether it is due. The first part comes at 1000.
-    let rows: &[(&[(&str, u32)], i64, bool)] = &[
+    let rows: &[(&[Part], i64, bool)] = &[
         (&[], 9000, false),
         (&[("12345", 1)], 1000, false),
         (&[("123456789", 1)], 1000, true),

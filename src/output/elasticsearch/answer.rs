@@ -157,7 +157,8 @@ const OPERATOR_WORDS: [&str; 6] =
     ["pipeline with id", "alias", "data stream", "op_type", "index_not_found", "number_of_shards"];
 
 /// After these words a store quotes the document.
-const QUOTING_WORDS: [&str; 13] = [
+const QUOTING_WORDS: [&str; 14] = [
+    "[Source:",
     "Preview of field's value",
     "For input string",
     "first immense term is",
@@ -175,7 +176,8 @@ const QUOTING_WORDS: [&str; 13] = [
 
 impl Failure {
     fn read(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_else(|_| Self { kind: text.trim_matches('"').to_owned(), ..Self::default() })
+        serde_json::from_str(text)
+            .unwrap_or_else(|_| Self { kind: text.trim_matches('"').to_owned(), ..Self::default() })
     }
 
     /// The error of a whole request: an object, a bare string, or not there.
@@ -185,7 +187,8 @@ impl Failure {
             #[serde(borrow)]
             error: &'a RawValue,
         }
-        serde_json::from_slice(response.body).map_or_else(|_| Self::default(), |one: Envelope<'_>| Self::read(one.error.get()))
+        serde_json::from_slice(response.body)
+            .map_or_else(|_| Self::default(), |one: Envelope<'_>| Self::read(one.error.get()))
     }
 
     /// Whether a 400 speaks of the document.
@@ -208,15 +211,16 @@ impl Failure {
 
     /// Type and reason up to where the store begins to quote the document, and the type of the cause.
     fn document_words(&self) -> String {
-        let reason = self.reason.as_deref().unwrap_or_default();
+        // A quote may be the first word.
+        let reason = format!(" {}", self.reason.as_deref().unwrap_or_default());
         let quote = QUOTING_WORDS.iter().filter_map(|words| Some(reason.find(words)? + words.len())).min();
         let told = match quote {
             Some(end) => format!("{}…", reason[..end].trim_end_matches(['\'', '"', ' '])),
-            None => reason.to_owned(),
+            None => reason,
         };
         match &self.caused_by {
-            Some(cause) => short(&format!("{}: {told} ({})", self.kind, cause.kind)),
-            None => short(&format!("{}: {told}", self.kind)),
+            Some(cause) => short(&format!("{}:{told} ({})", self.kind, cause.kind)),
+            None => short(&format!("{}:{told}", self.kind)),
         }
     }
 }

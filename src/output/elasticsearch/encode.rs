@@ -11,13 +11,15 @@
 //!
 //! A line at 1 MiB of a file: `0f3k2m9a1q` `0` `5` `10000` `2` `3a`; ids of one source sort in its order.
 
-use crate::base::source::{Position, push_base32};
+use std::time::Duration;
+
+use crate::base::fault::Fault;
+use crate::base::source::{Position, SourceId, push_base32};
 use crate::mask::{Masked, MaskedRecord, Origin};
 
 use super::super::config::Config;
 use super::super::record::Renderer;
 use super::index::Pattern;
-use crate::base::fault::Fault;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 
@@ -44,7 +46,7 @@ impl BulkEncoder {
     /// # Errors
     /// All faults of the index pattern.
     pub(in super::super) fn new(config: &Config) -> Result<Self, Vec<Fault>> {
-        let ns = |span: std::time::Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        let ns = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         Ok(Self {
             pattern: Pattern::new(config)?,
             past_ns: ns(config.index_past.0),
@@ -97,7 +99,7 @@ impl BulkEncoder {
         bytes.extend_from_slice(b"{\"create\":{\"_index\":\"");
         self.pattern.push(masked.fields(), hour * 3600, bytes);
         bytes.extend_from_slice(b"\",\"_id\":\"");
-        push_base32(bytes, source.bits(), crate::base::source::SourceId::DIGITS);
+        push_base32(bytes, source.bits(), SourceId::DIGITS);
         push_sized(u64::from(generation), bytes);
         self.action.hour = Some(hour);
     }

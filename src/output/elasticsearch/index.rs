@@ -49,7 +49,8 @@ impl Pattern {
             faults.push(fault("is empty").hint(format!("for example \"{DEFAULT_INDEX}\"")));
         }
         if config.data_stream && parts.iter().any(|part| matches!(part, Part::Time(_))) {
-            faults.push(fault("a data stream has no date in its name").hint("remove {time:…}: the store rolls it over"));
+            faults
+                .push(fault("a data stream has no date in its name").hint("remove {time:…}: the store rolls it over"));
         }
         if faults.is_empty() { Ok(Self { parts }) } else { Err(faults) }
     }

@@ -20,7 +20,8 @@ pub fn rewrap(document: &[u8], reason: &str) -> Vec<u8> {
     if let Some(object) = Object::parse(document) {
         for key in Key::ALL {
             let ours = object.get(&format!("{PREFIX}{}", key.name()));
-            let Some(value) = [ours, object.get(key.name())].into_iter().flatten().find(|value| fits(key, value)) else {
+            let Some(value) = [ours, object.get(key.name())].into_iter().flatten().find(|value| fits(key, value))
+            else {
                 continue;
             };
             json::string(key.name(), &mut out);

@@ -100,7 +100,7 @@ fn body(config: &Config, names: &str) -> Value {
 
 /// `@timestamp` is `date_nanos`: its last digits carry the order of lines within a millisecond. Its range ends in
 /// 2262 and begins in 1970; a time outside is not indexed, the document is stored (not in a data stream, which takes
-/// no document without one). Dates are not detected in other strings' fields beyond the stores' own rule.
+/// no document without one).
 fn properties(data_stream: bool) -> Value {
     let keyword = json!({"type": "keyword", "ignore_above": 1024});
     let date = json!({"type": "date", "format": "epoch_millis||strict_date_optional_time_nanos"});

@@ -13,7 +13,8 @@ const HINT_BLOCKED: &str = "loki blocks ingestion for this tenant, or something 
 
 /// Texts of a 400 that stored nothing because the body could not be read. A body above the store's limit looks like
 /// that too.
-const UNREADABLE: [&str; 5] = ["loghttp.PushRequest", "unexpected EOF", "couldn't parse labels", "ReadString", "unmarshal"];
+const UNREADABLE: [&str; 5] =
+    ["loghttp.PushRequest", "unexpected EOF", "couldn't parse labels", "ReadString", "unmarshal"];
 /// Texts of a 400 that speak of the request, not of its lines.
 const MISCONFIGURED: [&str; 5] = ["org ID", "tenant ID", "Content-Encoding", "Content-Type", "mime:"];
 /// Texts of a 503 that was given before anything was stored.
@@ -66,7 +67,7 @@ fn too_large(items: usize, response: &Response<'_>) -> Answer {
     })
 }
 
-/// 429. A tenant's limit takes nothing; a stream's, and the limit of streams, leave other streams stored. A push
+/// Too much at once. A tenant's limit takes nothing; a stream's, and the limit of streams, leave other streams stored. A push
 /// above the burst can never pass, and the burst is not told: what exceeds the limit of a second is halved.
 fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
     if items > 1 && wanted_bytes(text).zip(limit_bytes(text)).is_some_and(|(wanted, limit)| wanted > limit) {
@@ -79,7 +80,7 @@ fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
     }
 }
 
-/// 5xx. Most leave open what was stored.
+/// Failures of the store. Most leave open what was stored.
 fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
     if text.contains("received message larger than max") {
         return too_large(items, response);
@@ -94,7 +95,8 @@ fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
 /// How much the push tried to write, in bytes: of a tenant as told, of a stream the mean of the entries named (ten
 /// at most) times the entries ignored.
 fn wanted_bytes(text: &str) -> Option<f64> {
-    let told: Vec<f64> = text.split("otaling ").skip(1).filter_map(|rest| quantity(rest.trim_start_matches('\''))).collect();
+    let told: Vec<f64> =
+        text.split("otaling ").skip(1).filter_map(|rest| quantity(rest.trim_start_matches('\''))).collect();
     let mean = told.iter().sum::<f64>() / told.len() as f64;
     let ignored = text.split("total ignored: ").nth(1).and_then(quantity).unwrap_or(1.0);
     (!told.is_empty()).then_some(mean * ignored)

@@ -1,5 +1,7 @@
 //! The labels of a stream: few, valid, the same for all lines of a source. Does not look into records.
 
+use std::collections::BTreeMap;
+
 use crate::base::fault::Fault;
 use crate::base::records::Key;
 use crate::mask::MaskedFields;
@@ -18,18 +20,22 @@ const LABEL_LIMIT: usize = 15;
 const NAME_LIMIT: usize = 1024;
 const VALUE_LIMIT: usize = 2048;
 
-/// The chosen labels.
+/// The chosen labels, sorted by name, as Loki itself shows them.
 #[derive(Debug)]
-pub(super) struct Labels {
-    keys: Vec<Key>,
-    fixed: Vec<(String, String)>,
+pub(super) struct Labels(BTreeMap<String, Value>);
+
+#[derive(Debug)]
+enum Value {
+    Field(Key),
+    Fixed(String),
 }
 
 impl Labels {
     pub(super) fn new(config: &Config) -> Self {
-        let keys = Key::ALL.into_iter().filter(|key| config.labels.iter().any(|name| name == key.name())).collect();
-        let fixed = config.static_labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self { keys, fixed }
+        let keys = FIELDS.into_iter().filter(|key| config.labels.iter().any(|name| name == key.name()));
+        let fields = keys.map(|key| (key.name().to_owned(), Value::Field(key)));
+        let fixed = config.static_labels.iter().map(|(name, value)| (name.clone(), Value::Fixed(value.clone())));
+        Self(fields.chain(fixed).collect())
     }
 
     /// Appends them as a JSON object. A value that is empty is no label to Loki, and a stream without labels is
@@ -37,10 +43,14 @@ impl Labels {
     pub(super) fn push(&self, fields: &MaskedFields, out: &mut Vec<u8>) {
         out.push(b'{');
         let start = out.len();
-        let ours = self.keys.iter().filter_map(|key| Some((key.name(), fields.get(*key)?)));
-        let fixed = self.fixed.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in ours.chain(fixed).filter(|(_, value)| !value.is_empty()) {
-            push_label(name, value, start, out);
+        for (name, value) in &self.0 {
+            let value = match value {
+                Value::Field(key) => fields.get(*key).unwrap_or_default(),
+                Value::Fixed(value) => value,
+            };
+            if !value.is_empty() {
+                push_label(name, value, start, out);
+            }
         }
         if out.len() == start {
             push_label("agent", "logferry", start, out);
@@ -49,7 +59,7 @@ impl Labels {
     }
 
     pub(super) fn contains(&self, key: Key) -> bool {
-        self.keys.contains(&key)
+        self.0.contains_key(key.name())
     }
 }
 
@@ -75,7 +85,10 @@ pub(in super::super) fn check(config: &Config) -> Vec<Fault> {
     for (name, value) in &config.static_labels {
         let key = || format!("static_labels.{name}");
         if !is_name(name) {
-            faults.push(Fault::new(key(), "not a label's name").hint("letters, digits and `_`, not beginning with a digit or `__`"));
+            faults.push(
+                Fault::new(key(), "not a label's name")
+                    .hint("letters, digits and `_`, not beginning with a digit or `__`"),
+            );
         } else if config.labels.contains(name) {
             faults.push(Fault::new(key(), "is among `labels` already"));
         }
@@ -95,5 +108,9 @@ pub(in super::super) fn check(config: &Config) -> Vec<Fault> {
 /// A Prometheus label's name (prometheus.io, "Data model"); those beginning with `__` are Loki's own.
 fn is_name(name: &str) -> bool {
     let valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    valid && !name.is_empty() && name.len() <= NAME_LIMIT && !name.starts_with("__") && !name.as_bytes()[0].is_ascii_digit()
+    valid
+        && !name.is_empty()
+        && name.len() <= NAME_LIMIT
+        && !name.starts_with("__")
+        && !name.as_bytes()[0].is_ascii_digit()
 }
