@@ -246,15 +246,15 @@ fn silence(error: reqwest::Error) -> Silence {
     if error.is_connect() { Silence::Unreachable(reason) } else { Silence::Lost(reason) }
 }
 
-/// rustls errors travel inside `io::Error`s, whose own `source` skips them.
+/// rustls errors travel inside `io::Error`s, perhaps one within the other, whose own `source` skips them.
 fn is_distrust(error: &reqwest::Error) -> bool {
     let mut source = error.source();
     while let Some(cause) = source {
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if cause.is::<rustls::Error>() {
             return true;
         }
-        source = cause.source();
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        source = inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
     }
     false
 }

@@ -181,8 +181,7 @@ async fn a_new_password_is_used_soon_after_its_file_changes() {
         }
     })
     .await;
-    let more = format!("retry_max = '30s'\nusername = 'u'\npassword = {{ file = '{}' }}", file.display());
-    let more = more.replace("retry_max = '30s'\n", "");
+    let more = format!("username = 'u'\npassword = {{ file = '{}' }}", file.display());
     let (destination, _) = destination("elasticsearch", &format!("'{}'", server.url), &more, state.path());
     assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
     assert_eq!(server.seen().len(), 2);

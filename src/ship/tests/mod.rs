@@ -4,6 +4,7 @@ mod bulk;
 mod push;
 mod real;
 mod server;
+mod trust;
 
 use std::io::Write as _;
 use std::path::Path;
