@@ -1,0 +1,1 @@
+//! The agent as its users run it: the real binary against real engines.
