@@ -165,7 +165,12 @@ impl<'a> Facts<'a> {
             9_007_199_254_740_993 + number,
         )?;
         if dice.is_multiple_of(10) {
-            write!(out, ",\"duration\":{}.50,\"error\":\"не найдено \\u2014 \\\"{}\\\"\"", 500 + dice % 900, dice % 77)?;
+            write!(
+                out,
+                ",\"duration\":{}.50,\"error\":\"не найдено \\u2014 \\\"{}\\\"\"",
+                500 + dice % 900,
+                dice % 77
+            )?;
         }
         out.write_str("}")
     }
@@ -223,7 +228,12 @@ impl<'a> Facts<'a> {
                 dice % 900
             ),
             Kind::Trace => {
-                write!(out, "\tat com.shop.Order.step{}(Order.java:{}) ~[seq-{label}-{number:07}]", dice % 9, dice % 800)
+                write!(
+                    out,
+                    "\tat com.shop.Order.step{}(Order.java:{}) ~[seq-{label}-{number:07}]",
+                    dice % 9,
+                    dice % 800
+                )
             }
             Kind::Python => write!(
                 out,
