@@ -6,6 +6,7 @@
 mod checker;
 mod cli;
 mod cost;
+mod docker;
 mod files;
 mod generate;
 mod harness;
