@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::counts::Counts;
 use super::source::Source;
 
 /// A sealed request body. Its bytes never change: it is sent as often as needed.
@@ -32,4 +33,7 @@ pub struct Span {
     pub seq: u64,
     /// Its items in the batch. 0 where all its lines were dropped: it then only moves the watermark.
     pub items: u32,
+    /// What became of its lines before they were items: read, dropped, cut. Delivered and parked are for the store's
+    /// answer to say.
+    pub counts: Counts,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::source::{Cursor, Position, Source};
+use super::source::{Cursor, Kind, Position, Source};
 
 /// Many whole lines of one source, in its order, with where each came from.
 ///
@@ -48,6 +48,17 @@ pub struct Line {
     pub cut: bool,
 }
 
+impl Line {
+    /// Bytes of input that it stands for, its end of line included.
+    #[must_use]
+    pub fn input_bytes(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::File | Kind::Stdin => u64::from(self.position.tie),
+            Kind::Docker => u64::from(self.end - self.start) + 1,
+        }
+    }
+}
+
 impl Chunk {
     /// Makes `bytes` valid UTF-8: invalid sequences become U+FFFD, nothing is dropped. Costs one fast pass when all
     /// is valid already.
@@ -90,7 +101,7 @@ pub fn offset(at: usize) -> u32 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::base::source::{Kind, SourceId};
+    use crate::base::source::SourceId;
 
     /// A chunk of the given lines, as a file reader would make it.
     pub(crate) fn chunk(lines: &[&[u8]]) -> Chunk {

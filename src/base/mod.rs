@@ -2,11 +2,12 @@
 
 pub mod backoff;
 pub mod batch;
-pub mod budget;
 pub mod chunk;
 pub mod clock;
+pub mod counts;
 pub mod durable;
 pub mod fault;
+pub mod identity;
 pub mod metrics;
 pub mod quantity;
 pub mod records;

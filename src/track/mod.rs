@@ -1,1 +1,265 @@
-//! (being written)
+//! What is safely delivered: spans in flight, the watermark of each source and output, the checkpoint. The only writer
+//! of checkpoints. Does not read sources and does not talk to stores.
+//!
+//! The order that keeps the promise: a chunk is [begun](Tracker::begin) (its note written), the notes are made
+//! [durable](Tracker::make_durable), its batches are sent, each output [settles](Tracker::settle) them after its
+//! store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
+//! chunk again in the same pieces, with the same time of reading, and so with the same ids.
+
+mod known;
+mod store;
+mod watermark;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use store::Error;
+use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
+
+use crate::base::chunk::Chunk;
+use crate::base::counts::Counts;
+use crate::base::source::{Identity, Note, Resume, SourceId};
+pub use known::Seen;
+use known::Sources;
+
+/// Tracks all sources against all outputs. Shared; touched per chunk and per batch.
+#[derive(Debug)]
+pub struct Tracker {
+    /// Names of the outputs; everywhere else an output is its index here.
+    outputs: Vec<String>,
+    state: Mutex<State>,
+    /// Held while a checkpoint is written.
+    saving: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None`: nothing is saved.
+    store: Option<Store>,
+    sources: Sources,
+    written: BTreeMap<String, SavedOutput>,
+    /// Something changed since the last checkpoint.
+    dirty: bool,
+    /// Counts what moved a watermark: a sign of progress.
+    settled: u64,
+}
+
+/// What one output did with one chunk.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// Whose chunk.
+    pub source: SourceId,
+    /// Which.
+    pub seq: u64,
+    /// What became of its lines.
+    pub counts: Counts,
+}
+
+/// The sums of one output over all sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The output.
+    pub output: String,
+    /// What became of the lines up to the watermark.
+    pub counts: Counts,
+}
+
+impl Tracker {
+    /// Opens the state in `folder`; `None` keeps it in memory only.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
+    pub fn open(folder: Option<&Path>, outputs: Vec<String>) -> Result<Self, Error> {
+        let mut state =
+            State { store: None, sources: Sources::default(), written: BTreeMap::new(), dirty: true, settled: 0 };
+        if let Some(folder) = folder {
+            let (store, checkpoint, entries) = Store::open(folder)?;
+            state.store = Some(store);
+            if let Some(checkpoint) = checkpoint {
+                state.written = checkpoint.outputs;
+                checkpoint.sources.into_iter().for_each(|saved| state.sources.restore(saved, &outputs));
+            }
+            entries.into_iter().for_each(|entry| state.sources.remember(entry, &outputs));
+        }
+        let tracker = Self { outputs, state: Mutex::new(state), saving: Mutex::new(()) };
+        tracker.save_with(true)?;
+        Ok(tracker)
+    }
+
+    /// Finds a source again, or takes it in under the id `minted`.
+    ///
+    /// # Errors
+    /// When its id cannot be noted.
+    pub fn resume(&self, name: &str, seen: &Seen<'_>, minted: SourceId, now_ms: i64) -> Result<Resume, Error> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let (id, is_news) = state.sources.find_or_take(name, seen, minted, self.outputs.len());
+        let tracked = state.sources.get_mut(id);
+        tracked.refresh(name, seen.identity, now_ms);
+        if is_news {
+            state.note_source(id, &self.outputs)?;
+        }
+        state.dirty = true;
+        Ok(state.sources.get_mut(id).resume(id))
+    }
+
+    /// Takes a new identity of a source that is being read: its head has grown, it was renamed, or truncated. To be
+    /// called before its next chunk is begun.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub fn identify(&self, id: SourceId, identity: &Identity, generation: u32) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.sources.get_mut(id).identify(identity, generation);
+        state.dirty = true;
+        state.note_source(id, &self.outputs)
+    }
+
+    /// Takes a chunk in: notes it and gives its sequence number.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    ///
+    /// # Panics
+    /// If its source was never [resumed](Tracker::resume).
+    pub fn begin(&self, chunk: &Chunk) -> Result<u64, Error> {
+        let note = Note {
+            source: chunk.source.id,
+            generation: chunk.generation,
+            start: chunk.start,
+            end: chunk.end,
+            seen_ms: chunk.seen_ms,
+        };
+        let mut state = self.lock();
+        let state = &mut *state;
+        let tracked = state.sources.get_mut(note.source);
+        tracked.generation = chunk.generation;
+        tracked.read_to = Some(chunk.cursor.clone());
+        let is_noted = tracked.take_replayed(&note);
+        if let Some(store) = state.store.as_mut().filter(|_| !is_noted) {
+            store.append(std::iter::once(Entry::Chunk(note.clone())))?;
+        }
+        Ok(tracked.watermark.begin(note, chunk.cursor.clone()))
+    }
+
+    /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order.
+    pub fn past_lines(&self, chunk: &Chunk, output: usize) -> usize {
+        let mut state = self.lock();
+        let standing = &mut state.sources.get_mut(chunk.source.id).outputs[output];
+        if standing.caught_up || standing.cursor.is_none() {
+            return 0;
+        }
+        chunk.lines.iter().take_while(|line| standing.is_past(chunk.generation, line.position)).count()
+    }
+
+    /// Makes all notes so far durable: before a batch is first sent.
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn make_durable(&self) -> Result<(), Error> {
+        self.lock().store.as_mut().map_or(Ok(()), Store::sync)
+    }
+
+    /// An output is through with some chunks. `written` is the length of its file after them, for a file output.
+    pub fn settle(&self, output: usize, settlements: Vec<Settlement>, written: Option<u64>) {
+        let mut state = self.lock();
+        for settlement in settlements {
+            let tracked = state.sources.get_mut(settlement.source);
+            if let Some(passed) = tracked.watermark.settle(output, settlement.seq, settlement.counts) {
+                let standing = &mut tracked.outputs[output];
+                standing.cursor = Some(passed.cursor);
+                standing.counts.add(&passed.counts);
+            }
+        }
+        if written.is_some() {
+            state.written.insert(self.outputs[output].clone(), SavedOutput { written });
+        }
+        state.dirty = true;
+        state.settled += 1;
+    }
+
+    /// Writes a checkpoint if anything changed.
+    ///
+    /// # Errors
+    /// As the file system gives them; the old checkpoint then still holds.
+    pub fn save(&self) -> Result<(), Error> {
+        let roll = self.lock().store.as_ref().is_some_and(Store::notes_are_long);
+        self.save_with(roll)
+    }
+
+    /// The same; with `roll`, new notes of only what is still in flight are begun.
+    fn save_with(&self, roll: bool) -> Result<(), Error> {
+        let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((folder, checkpoint)) = self.lock().checkpoint(&self.outputs, roll)? else { return Ok(()) };
+        // Written without the lock: reading and settling go on meanwhile.
+        store::save(&folder, &checkpoint).inspect_err(|_| self.lock().dirty = true)
+    }
+
+    /// The saved length of a file output.
+    #[must_use]
+    pub fn written(&self, output: &str) -> Option<u64> {
+        self.lock().written.get(output).and_then(|saved| saved.written)
+    }
+
+    /// The sums of each output.
+    #[must_use]
+    pub fn ledgers(&self) -> Vec<Ledger> {
+        let state = self.lock();
+        let sum = |output: usize| {
+            let mut counts = Counts::default();
+            state.sources.all().for_each(|tracked| counts.add(&tracked.outputs[output].counts));
+            counts
+        };
+        let ledger = |(index, output): (usize, &String)| Ledger { output: output.clone(), counts: sum(index) };
+        self.outputs.iter().enumerate().map(ledger).collect()
+    }
+
+    /// How many chunks are not settled by all outputs.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.lock().sources.all().map(|tracked| tracked.watermark.notes().count()).sum()
+    }
+
+    /// The oldest time of reading in flight, in ms since 1970.
+    #[must_use]
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.lock().sources.all().filter_map(|tracked| tracked.watermark.oldest_ms()).min()
+    }
+
+    /// Grows whenever something settles: a sign of progress.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.lock().settled
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn note_source(&mut self, id: SourceId, outputs: &[String]) -> Result<(), Error> {
+        let entry = Entry::Source(self.sources.get_mut(id).saved(id, outputs));
+        self.store.as_mut().map_or(Ok(()), |store| store.append(std::iter::once(entry)))
+    }
+
+    /// What to save and where, if anything changed.
+    fn checkpoint(&mut self, outputs: &[String], roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
+        let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
+        if roll {
+            store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
+        }
+        self.dirty = false;
+        let checkpoint = Checkpoint {
+            version: VERSION,
+            notes: store.notes_number(),
+            sources: self.sources.saved(outputs),
+            outputs: self.written.clone(),
+        };
+        Ok(Some((store.folder().to_owned(), checkpoint)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! What became of lines: the numbers that the ledger adds up. Knows no source and no output.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of the lines of a chunk, or of all chunks so far, in one output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Lines read.
+    pub read: u64,
+    /// Bytes read, ends of lines included.
+    pub bytes: u64,
+    /// The store has them.
+    pub delivered: u64,
+    /// Set aside on disk with the store's reason.
+    pub parked: u64,
+    /// Dropped, by the rule that the configuration states.
+    pub dropped: BTreeMap<String, u64>,
+    /// Bytes of text cut away at the limit of a line's length.
+    pub cut_bytes: u64,
+}
+
+impl Counts {
+    /// Adds another's numbers.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.bytes += other.bytes;
+        self.delivered += other.delivered;
+        self.parked += other.parked;
+        self.cut_bytes += other.cut_bytes;
+        for (rule, count) in &other.dropped {
+            *self.dropped.entry(rule.clone()).or_default() += count;
+        }
+    }
+
+    /// Lines dropped by all rules together.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+}

@@ -1,0 +1,83 @@
+//! Whether a file is one that was known before. Pure: whoever asks reads the bytes.
+
+use super::source::Identity;
+
+/// What a file found now is to one that was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// The same file, at most longer.
+    Same,
+    /// The same inode, but what was read is no longer in it: a next generation, from its first byte.
+    Truncated,
+    /// Another file.
+    Other,
+}
+
+/// Compares the file `known` with the one `seen` now, which has `seen_len` bytes.
+///
+/// `offset` is the least advanced saved cursor of `known`. `head_of(n)` gives the fingerprint of the first `n` bytes
+/// of the file seen, and `None` where it has fewer. Where both have a time of birth, it counts with the inode and the
+/// device number does not (some file systems give another after a reboot); else device and inode count. An inode
+/// that was used again where no birth is kept is [`Likeness::Truncated`]: a fresh generation loses nothing.
+pub fn compare(
+    known: &Identity,
+    seen: &Identity,
+    seen_len: u64,
+    offset: u64,
+    head_of: impl FnOnce(usize) -> Option<u64>,
+) -> Likeness {
+    let (
+        Identity::File { device, inode, birth_ns, head_len, head, .. },
+        Identity::File { device: seen_device, inode: seen_inode, birth_ns: seen_birth, .. },
+    ) = (known, seen)
+    else {
+        return Likeness::Other;
+    };
+    let is_one_inode = match (birth_ns, seen_birth) {
+        (Some(birth), Some(seen_birth)) => inode == seen_inode && birth == seen_birth,
+        _ => inode == seen_inode && device == seen_device,
+    };
+    if !is_one_inode {
+        return Likeness::Other;
+    }
+    let has_head = *head_len == 0 || head_of(*head_len as usize) == Some(*head);
+    if has_head && seen_len >= offset { Likeness::Same } else { Likeness::Truncated }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::source::{Stream, fingerprint};
+
+    fn file(device: u64, inode: u64, birth_ns: Option<u64>, head: &[u8]) -> Identity {
+        let head_len = u32::try_from(head.len()).unwrap();
+        Identity::File { device, inode, birth_ns, head_len, head: fingerprint(head), path: String::new() }
+    }
+
+    #[test]
+    fn a_file_is_known_by_inode_birth_and_head() {
+        use Likeness::{Other, Same, Truncated};
+        let born = Some(5);
+        let rows: &[(&str, Identity, Identity, &[u8], u64, Likeness)] = &[
+            ("unchanged", file(1, 2, born, b"abc"), file(1, 2, born, b"abc"), b"abc", 3, Same),
+            ("grown", file(1, 2, born, b"abc"), file(1, 2, born, b"abcdef"), b"abcdef", 3, Same),
+            ("empty when known", file(1, 2, born, b""), file(1, 2, born, b"x"), b"x", 0, Same),
+            ("device renumbered", file(1, 2, born, b"abc"), file(9, 2, born, b"abc"), b"abc", 3, Same),
+            ("shorter than its head", file(1, 2, born, b"abc"), file(1, 2, born, b"ab"), b"ab", 0, Truncated),
+            ("shorter than its cursor", file(1, 2, born, b"abc"), file(1, 2, born, b"abcd"), b"abcd", 5, Truncated),
+            ("regrown", file(1, 2, born, b"abc"), file(1, 2, born, b"xbcdef"), b"xbcdef", 3, Truncated),
+            ("inode used again", file(1, 2, born, b"abc"), file(1, 2, Some(6), b"abc"), b"abc", 3, Other),
+            ("no birth, same head", file(1, 2, None, b"abc"), file(1, 2, None, b"abcd"), b"abcd", 3, Same),
+            ("no birth, other head", file(1, 2, None, b"abc"), file(1, 2, None, b"xyz"), b"xyz", 3, Truncated),
+            ("no birth, other device", file(1, 2, None, b"abc"), file(3, 2, None, b"abc"), b"abc", 3, Other),
+            ("birth known only once", file(1, 2, None, b"abc"), file(1, 2, born, b"abc"), b"abc", 3, Same),
+            ("other inode, equal heads", file(1, 2, born, b"abc"), file(1, 3, born, b"abc"), b"abc", 3, Other),
+        ];
+        for (name, known, seen, bytes, offset, expected) in rows {
+            let head_of = |len: usize| bytes.get(..len).map(fingerprint);
+            assert_eq!(compare(known, seen, bytes.len() as u64, *offset, head_of), *expected, "{name}");
+        }
+        let container = Identity::Docker { container: "c".into(), stream: Stream::Stdout, name: "n".into() };
+        assert_eq!(compare(&container, &file(1, 2, born, b""), 0, 0, |_| None), Other);
+    }
+}

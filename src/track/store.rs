@@ -1,0 +1,272 @@
+//! The state folder: who may write it, the checkpoint, and the notes. Does not decide what is safe; `watermark` does.
+//!
+//! ```text
+//! state_dir/
+//!   lock              held (flock) while an agent runs
+//!   checkpoint.json   one JSON object, replaced whole; see [`Checkpoint`]
+//!   notes.N           one JSON object a line, appended: sources found and chunks read since the checkpoint that
+//!                     names N; see [`Entry`]. A line without its LF is a write that did not end: ignored, nothing
+//!                     of it was sent.
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::counts::Counts;
+use crate::base::durable;
+use crate::base::source::{Cursor, Identity, Note, SourceId};
+
+/// The layout that this program writes. Readers know all older ones.
+pub const VERSION: u32 = 1;
+
+/// What is safely delivered.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Of the layout.
+    pub version: u32,
+    /// The first `notes.N` that still counts.
+    pub notes: u64,
+    /// Every source seen.
+    pub sources: Vec<SavedSource>,
+    /// Every output.
+    pub outputs: BTreeMap<String, SavedOutput>,
+}
+
+/// One source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedSource {
+    /// Its id.
+    pub id: SourceId,
+    /// The `[source.NAME]` that it comes from.
+    pub name: String,
+    /// How to know it again.
+    pub identity: Identity,
+    /// Counts the truncations seen.
+    pub generation: u32,
+    /// When it was last found, in ms since 1970.
+    pub seen_ms: i64,
+    /// Where each output stands.
+    pub cursors: BTreeMap<String, Cursor>,
+    /// What became of its lines, by output, up to the cursor.
+    pub counts: BTreeMap<String, Counts>,
+}
+
+/// One line of the notes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entry {
+    /// A source found for the first time, or truncated since.
+    Source(SavedSource),
+    /// A chunk read.
+    Chunk(Note),
+}
+
+/// One output.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedOutput {
+    /// Length of the file that it writes, for a file output: what is longer was not settled.
+    pub written: Option<u64>,
+}
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or a file in it.
+    #[error("cannot {verb} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another agent has it.
+    #[error("cannot lock {}: another agent is using this state folder", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The checkpoint is not one.
+    #[error("cannot read {}: {reason}", path.display())]
+    Damaged {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The open state folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// Held, never read: dropping it lets another agent in.
+    _lock: File,
+    notes: File,
+    notes_number: u64,
+    notes_len: u64,
+    unsynced: bool,
+}
+
+impl Store {
+    /// Opens the folder, made if absent, and reads what is there. The notes come oldest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
+    pub fn open(folder: &Path) -> Result<(Self, Option<Checkpoint>, Vec<Entry>), Error> {
+        fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+        let lock = lock(folder)?;
+        let checkpoint = read_checkpoint(&folder.join("checkpoint.json"))?;
+        let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
+        let (notes, last) = read_notes(folder, first)?;
+        let (file, number) = (open_notes(folder, last + 1)?, last + 1);
+        let store = Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+            notes: file,
+            notes_number: number,
+            notes_len: 0,
+            unsynced: false,
+        };
+        Ok((store, checkpoint, notes))
+    }
+
+    /// Appends notes. They are durable after [`Store::sync`].
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn append(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut lines, &entry).map_err(|error| self.notes_error("encode", error.into()))?;
+            lines.push(b'\n');
+        }
+        self.notes.write_all(&lines).map_err(|error| self.notes_error("write", error))?;
+        self.notes_len += lines.len() as u64;
+        self.unsynced |= !lines.is_empty();
+        Ok(())
+    }
+
+    /// Makes the notes appended so far durable.
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        if self.unsynced {
+            self.notes.sync_data().map_err(|error| self.notes_error("sync", error))?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Whether so much was noted that a new file should be begun.
+    #[must_use]
+    pub fn notes_are_long(&self) -> bool {
+        self.notes_len > if cfg!(test) { 200 } else { 1 << 20 }
+    }
+
+    /// Begins a new notes file that holds only `still_flying`. The old ones count until a checkpoint names the new.
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn roll_notes(&mut self, still_flying: impl Iterator<Item = Entry>) -> Result<(), Error> {
+        self.sync()?;
+        self.notes = open_notes(&self.folder, self.notes_number + 1)?;
+        self.notes_number += 1;
+        self.notes_len = 0;
+        self.append(still_flying)?;
+        self.sync()
+    }
+
+    /// The number of the current notes file.
+    #[must_use]
+    pub fn notes_number(&self) -> u64 {
+        self.notes_number
+    }
+
+    /// Where the state lies.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn notes_error(&self, verb: &'static str, source: io::Error) -> Error {
+        Error::Io { verb, path: self.folder.join(format!("notes.{}", self.notes_number)), source }
+    }
+}
+
+/// Saves a checkpoint, then removes the notes that it makes needless.
+///
+/// # Errors
+/// As the file system gives them; the old checkpoint then still holds.
+pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let path = folder.join("checkpoint.json");
+    let fault = |source| Error::Io { verb: "write", path: path.clone(), source };
+    let bytes = serde_json::to_vec(checkpoint).map_err(|error| fault(error.into()))?;
+    durable::replace(&path, &bytes).map_err(fault)?;
+    for number in notes_numbers(folder)?.into_iter().filter(|number| *number < checkpoint.notes) {
+        let path = folder.join(format!("notes.{number}"));
+        fs::remove_file(&path).map_err(|source| Error::Io { verb: "remove", path, source })?;
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join("lock");
+    let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
+    let file = durable::append(&path).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::Locked { path }),
+        Err(fs::TryLockError::Error(source)) => Err(Error::Io { verb: "lock", path, source }),
+    }
+}
+
+fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, Error> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Io { verb: "read", path: path.to_owned(), source }),
+    };
+    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
+    let checkpoint: Checkpoint = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    if checkpoint.version > VERSION {
+        return Err(damaged(format!("it was written by a newer agent (layout {})", checkpoint.version)));
+    }
+    Ok(Some(checkpoint))
+}
+
+/// All notes from `notes.first` on, and the highest number found.
+fn read_notes(folder: &Path, first: u64) -> Result<(Vec<Entry>, u64), Error> {
+    let mut notes = Vec::new();
+    let numbers = notes_numbers(folder)?;
+    for number in numbers.iter().filter(|number| **number >= first) {
+        let path = folder.join(format!("notes.{number}"));
+        let bytes = fs::read(&path).map_err(|source| Error::Io { verb: "read", path, source })?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        notes.extend(bytes[..whole].split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()));
+    }
+    Ok((notes, numbers.last().copied().unwrap_or(first)))
+}
+
+/// The numbers of the notes files there, ascending.
+fn notes_numbers(folder: &Path) -> Result<Vec<u64>, Error> {
+    let fault = |source| Error::Io { verb: "list", path: folder.to_owned(), source };
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder).map_err(fault)? {
+        let name = entry.map_err(fault)?.file_name();
+        numbers.extend(name.to_str().and_then(|name| name.strip_prefix("notes.")?.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn open_notes(folder: &Path, number: u64) -> Result<File, Error> {
+    let path = folder.join(format!("notes.{number}"));
+    durable::append(&path).map_err(|source| Error::Io { verb: "open", path, source })
+}

@@ -1,0 +1,244 @@
+//! The tracker through its door: crash after each step, and what the next run is told.
+
+use std::path::Path;
+
+use super::*;
+use crate::base::chunk::tests::chunk;
+use crate::base::source::{Cursor, fingerprint};
+
+const HEAD: &[u8] = b"first line\n";
+
+fn identity(head: &[u8]) -> Identity {
+    Identity::File {
+        device: 1,
+        inode: 2,
+        birth_ns: Some(3),
+        head_len: u32::try_from(head.len()).unwrap(),
+        head: fingerprint(head),
+        path: "/var/log/app.log".into(),
+    }
+}
+
+fn open(folder: &Path, outputs: &[&str]) -> Tracker {
+    Tracker::open(Some(folder), outputs.iter().map(ToString::to_string).collect()).unwrap()
+}
+
+fn resume(tracker: &Tracker) -> Resume {
+    find(tracker, &identity(HEAD), HEAD, 7)
+}
+
+/// Finds a file whose content, so far, is `head` and enough more.
+fn find(tracker: &Tracker, identity: &Identity, head: &[u8], minted: u64) -> Resume {
+    let head_of = |len: usize| head.get(..len).map(fingerprint);
+    let seen = Seen { identity, len: 1000, head_of: &head_of };
+    tracker.resume("app", &seen, SourceId::new(minted), 1).unwrap()
+}
+
+/// A chunk of one line of ten bytes at `start`.
+fn piece(start: u64, seen_ms: i64) -> Chunk {
+    let mut chunk = chunk(&[b"ten bytes"]);
+    chunk.start = start;
+    chunk.end = start + 10;
+    chunk.lines[0].position.at = start;
+    chunk.cursor = Cursor::File { generation: 0, offset: start + 10, guard: 0 };
+    chunk.seen_ms = seen_ms;
+    chunk
+}
+
+fn settle(tracker: &Tracker, output: usize, seq: u64) {
+    let counts = Counts { read: 1, delivered: 1, ..Counts::default() };
+    tracker.settle(output, vec![Settlement { source: SourceId::new(7), seq, counts }], None);
+}
+
+fn offset(cursor: Option<&Cursor>) -> Option<u64> {
+    match cursor? {
+        Cursor::File { offset, .. } => Some(*offset),
+        Cursor::Docker { .. } => None,
+    }
+}
+
+#[test]
+fn what_was_read_and_perhaps_sent_is_read_again_in_the_same_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    assert_eq!(resume(&tracker).cursor, None);
+    for (index, seen_ms) in [(0, 100), (1, 200), (2, 300)] {
+        tracker.begin(&piece(index * 10, seen_ms)).unwrap();
+    }
+    tracker.make_durable().unwrap();
+    settle(&tracker, 0, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path(), &["store"]);
+    let resumed = resume(&tracker);
+    assert_eq!(offset(resumed.cursor.as_ref()), Some(10));
+    let pieces: Vec<_> = resumed.replay.iter().map(|note| (note.start, note.end, note.seen_ms)).collect();
+    assert_eq!(pieces, [(10, 20, 200), (20, 30, 300)]);
+    assert_eq!(tracker.ledgers()[0].counts.delivered, 1);
+
+    tracker.begin(&piece(10, 200)).unwrap();
+    settle(&tracker, 0, 0);
+    drop(tracker);
+    let pieces = resume(&open(folder.path(), &["store"])).replay.len();
+    assert_eq!(pieces, 2, "settled but not saved is read again");
+}
+
+#[test]
+fn ids_are_durable_before_the_first_checkpoint_after_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    let id = resume(&tracker).id;
+    tracker.make_durable().unwrap();
+    drop(tracker);
+    let tracker = open(folder.path(), &["store"]);
+    let again = find(&tracker, &identity(HEAD), HEAD, 99);
+    assert_eq!(again.id, id);
+}
+
+#[test]
+fn a_file_is_known_again_or_not() {
+    let longer = b"first line\nsecond line\n";
+    let born_later = |head: &[u8]| match identity(head) {
+        Identity::File { device, inode, head_len, head, path, .. } => {
+            Identity::File { device, inode, birth_ns: Some(4), head_len, head, path }
+        }
+        other => other,
+    };
+    let moved = |head: &[u8]| match identity(head) {
+        Identity::File { inode, birth_ns, head_len, head, .. } => {
+            Identity::File { device: 9, inode, birth_ns, head_len, head, path: "/var/log/app.log.1".into() }
+        }
+        other => other,
+    };
+    for (what, seen, head, same_id, generation) in [
+        ("as it was", identity(HEAD), HEAD, true, 0),
+        ("grown", identity(longer), &longer[..], true, 0),
+        ("renamed, on a renumbered device", moved(HEAD), HEAD, true, 0),
+        ("truncated and written anew", identity(b"other"), &b"other"[..], true, 1),
+        ("its inode used again", born_later(HEAD), HEAD, false, 0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let tracker = open(folder.path(), &["store"]);
+        resume(&tracker);
+        tracker.begin(&piece(0, 1)).unwrap();
+        settle(&tracker, 0, 0);
+        tracker.save().unwrap();
+        drop(tracker);
+        let tracker = open(folder.path(), &["store"]);
+        let resumed = find(&tracker, &seen, head, 7);
+        assert_eq!((resumed.id == SourceId::new(7), resumed.generation), (same_id, generation), "{what}");
+        assert_eq!(resumed.cursor.is_some(), same_id && generation == 0, "{what}");
+    }
+}
+
+#[test]
+fn a_truncation_seen_while_reading_is_known_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    settle(&tracker, 0, 0);
+    tracker.save().unwrap();
+    tracker.identify(SourceId::new(7), &identity(b"other"), 1).unwrap();
+    let mut after = piece(0, 2);
+    after.generation = 1;
+    tracker.begin(&after).unwrap();
+    drop(tracker);
+
+    let resumed = find(&open(folder.path(), &["store"]), &identity(b"other"), b"other", 7);
+    assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
+    assert_eq!(resumed.replay[0].generation, 1);
+}
+
+#[test]
+fn an_output_that_is_ahead_skips_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["fast", "slow"]);
+    resume(&tracker);
+    for index in 0..3 {
+        tracker.begin(&piece(index * 10, 1)).unwrap();
+    }
+    for seq in 0..2 {
+        settle(&tracker, 0, seq);
+    }
+    settle(&tracker, 1, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path(), &["fast", "slow", "new"]);
+    let resumed = resume(&tracker);
+    assert_eq!(resumed.cursor, None, "the new output has nothing");
+    let is_past = |start: u64, output: usize| tracker.past_lines(&piece(start, 1), output) == 1;
+    assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 0)), [true, true, false, false]);
+    assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 1)), [true, false, false, false]);
+    assert_eq!([0, 10].map(|start| is_past(start, 2)), [false, false]);
+}
+
+#[test]
+fn found_again_in_one_run_it_goes_on_where_reading_stopped() {
+    let tracker = Tracker::open(None, vec!["store".into()]).unwrap();
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    assert_eq!(offset(resume(&tracker).cursor.as_ref()), Some(10));
+}
+
+#[test]
+fn a_second_agent_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path(), &["store"]);
+    let second = Tracker::open(Some(folder.path()), vec!["store".into()]);
+    assert!(matches!(second, Err(Error::Locked { .. })));
+}
+
+#[test]
+fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
+    for content in ["", "{", "\0\0\0", r#"{"version":2,"notes":0,"sources":[],"outputs":{}}"#] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.json");
+        std::fs::write(&path, content).unwrap();
+        let refused = Tracker::open(Some(folder.path()), vec!["store".into()]);
+        assert!(matches!(refused, Err(Error::Damaged { .. })), "{content:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[test]
+fn notes_that_grow_long_are_rolled_and_lose_nothing_in_flight() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    for index in 0..20 {
+        tracker.begin(&piece(index * 10, 1)).unwrap();
+        if index < 18 {
+            settle(&tracker, 0, index);
+        }
+        tracker.save().unwrap();
+    }
+    drop(tracker);
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let notes = files.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("notes"));
+    assert_eq!(notes.count(), 1);
+    let resumed = resume(&open(folder.path(), &["store"]));
+    assert_eq!(offset(resumed.cursor.as_ref()), Some(180));
+    assert_eq!(resumed.replay.len(), 2);
+}
+
+#[test]
+fn a_torn_last_note_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    tracker.begin(&piece(10, 1)).unwrap();
+    drop(tracker);
+    let newest = newest_notes(folder.path());
+    let whole = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &whole[..whole.len() - 5]).unwrap();
+    assert_eq!(resume(&open(folder.path(), &["store"])).replay.len(), 1);
+}
+
+fn newest_notes(folder: &Path) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.to_string_lossy().contains("notes.")).max().unwrap()
+}
