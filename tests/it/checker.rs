@@ -36,11 +36,16 @@ impl Checker {
         self.seen.iter().filter(|times| **times > 0).count()
     }
 
+    /// The numbers that were seen more than once.
+    pub fn repeated(&self) -> Vec<usize> {
+        self.numbers(|times| times > 1)
+    }
+
     /// Fails the test unless each number was seen once.
     #[track_caller]
     pub fn assert_each_once(&self) {
         let missing = self.numbers(|times| times == 0);
-        let repeated = self.numbers(|times| times > 1);
+        let repeated = self.repeated();
         if missing.is_empty() && repeated.is_empty() && self.strays.is_empty() {
             return;
         }

@@ -1,6 +1,7 @@
-//! What a store holds: asks Elasticsearch, OpenSearch and Loki through curl. Sends them no log lines.
+//! What a store holds: asks Elasticsearch, OpenSearch and Loki through curl. Sends them no log lines, but to try itself.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -106,6 +107,28 @@ impl Store {
         count
     }
 
+    /// Stores one record for each text, as the agent would, to try this client on.
+    pub fn fill(&self, service: &str, texts: &[String]) {
+        let now = now_ms();
+        let records = texts.iter().map(|text| json!({ "message": text, "time": now }).to_string());
+        let (path, body) = if self.kind == "loki" {
+            // Three to a ns: pages then begin among equal times.
+            let ns = (0..).map(|number: i64| (now * 1_000_000 + number / 3).to_string());
+            let values: Vec<[String; 2]> = ns.zip(records).map(|(ns, record)| [ns, record]).collect();
+            let push = json!({ "streams": [{ "stream": { "service_name": service }, "values": values }] });
+            ("/loki/api/v1/push", push.to_string())
+        } else {
+            let action = json!({ "create": { "_index": index_of(service).replace('*', "try") } }).to_string();
+            let documents: Vec<String> = records.map(|record| format!("{action}\n{record}\n")).collect();
+            ("/_bulk", documents.concat())
+        };
+        let mut command = self.command(path);
+        command.args(["-H", "content-type: application/json", "--data-binary", "@-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
     /// One request; the answer's status and body.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let mut arguments = vec!["-X".to_owned(), method.to_owned()];
@@ -117,19 +140,24 @@ impl Store {
     }
 
     fn curl(&self, path: &str, more: &[String]) -> (u16, String) {
+        let output = self.command(path).args(["-w", "\n%{http_code}"]).args(more).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "curl {path}: {}", String::from_utf8_lossy(&output.stderr));
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    fn command(&self, path: &str) -> Command {
         let mut command = Command::new("curl");
-        command.args(["-sS", "-m", "120", "-w", "\n%{http_code}"]).args(more);
+        command.args(["-sS", "-m", "120"]);
         if let Some(admin) = &self.admin {
             command.args(["-u", admin]);
         }
         if let Some(ca) = &self.ca {
             command.args(["--cacert", ca]);
         }
-        let output = command.arg(format!("{}{path}", self.url)).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "curl {path}: {}", String::from_utf8_lossy(&output.stderr));
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.parse().unwrap(), body.to_owned())
+        command.arg(format!("{}{path}", self.url));
+        command
     }
 
     fn each_elastic_page(&self, service: &str, visit: &mut dyn FnMut(&str)) {

@@ -221,11 +221,29 @@ fn follow_live(store: &Store) {
     check_all(store, &service, 500);
 }
 
+/// These tests see every record, over several pages, and a repetition among them.
+fn client_sees_all(store: &Store) {
+    let service = unique("client");
+    let mut texts: Vec<String> = (0..11_000).map(|number| format!("seq-a-{number:07}")).collect();
+    store.fill(&service, &texts);
+    check_all(store, &service, 11_000);
+    texts.truncate(1);
+    store.fill(&service, &texts);
+    let mut checker = Checker::new("a", 11_000);
+    store.each_page(&service, &mut |text| checker.scan(text));
+    assert_eq!(checker.repeated(), [0]);
+}
+
 mod es8 {
     use super::*;
 
     fn store() -> Store {
         Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8")
+    }
+
+    #[test]
+    fn the_client_sees_all() {
+        client_sees_all(&store());
     }
 
     #[test]
@@ -262,6 +280,11 @@ mod es7 {
     }
 
     #[test]
+    fn the_client_sees_all() {
+        client_sees_all(&store());
+    }
+
+    #[test]
     fn lines_arrive_once() {
         arrive_once(&store());
     }
@@ -295,6 +318,11 @@ mod opensearch {
     }
 
     #[test]
+    fn the_client_sees_all() {
+        client_sees_all(&store());
+    }
+
+    #[test]
     fn lines_arrive_once() {
         arrive_once(&store());
     }
@@ -325,6 +353,11 @@ mod loki {
 
     fn store() -> Store {
         Store::from_environment("loki", "LOGFERRY_TEST_LOKI")
+    }
+
+    #[test]
+    fn the_client_sees_all() {
+        client_sees_all(&store());
     }
 
     #[test]
