@@ -38,7 +38,8 @@ fn exit_codes_tell_scripts_what_happened() {
         ground.configure(configuration);
         let finished = ground.run_with_input(arguments, b"a line\n");
         assert_eq!(finished.status.code(), Some(code), "{arguments:?} {configuration}: {}", finished.stderr);
-        assert!(finished.stderr.contains(said), "{arguments:?} should say {said}: {}", finished.stderr);
+        let all = finished.stdout + &finished.stderr;
+        assert!(all.contains(said), "{arguments:?} should say {said}: {all}");
     }
 }
 

@@ -26,8 +26,11 @@ fn ground(more: &str) -> Ground {
     ground
 }
 
+/// The whole lines of the output: its last one may be under way.
 fn delivered(ground: &Ground) -> String {
-    fs::read_to_string(ground.path("out.ndjson")).unwrap_or_default()
+    let mut text = std::fs::read_to_string(ground.path("out.ndjson")).unwrap_or_default();
+    text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+    text
 }
 
 fn messages(ground: &Ground) -> Vec<String> {
