@@ -20,3 +20,39 @@ pub fn fields(source: &Source, host_name: &str) -> Fields {
     }
     Fields(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::source::{Kind, SourceId, Stream};
+
+    fn check(stream: Option<Stream>, path: Option<&str>, last: &[(Key, &str)]) {
+        let source = Source {
+            id: SourceId::new(1),
+            kind: Kind::File,
+            name: "shop".into(),
+            container_name: "web-1".into(),
+            service_name: "web".into(),
+            stream,
+            path: path.map(str::to_owned),
+            timezone: "utc".into(),
+        };
+        let Fields(fields) = fields(&source, "node7");
+        let first = [
+            (Key::ContainerName, "web-1"),
+            (Key::ServiceName, "web"),
+            (Key::HostName, "node7"),
+            (Key::SourceName, "shop"),
+        ];
+        let wanted = first.iter().chain(last).map(|(key, value)| (*key, (*value).to_owned()));
+        assert_eq!(fields, wanted.collect::<Vec<_>>());
+        assert!(fields.is_sorted_by_key(|(key, _)| *key as u8), "in the order of `Key::ALL`");
+    }
+
+    #[test]
+    fn a_source_gives_the_fields_that_it_has() {
+        check(Some(Stream::Stderr), None, &[(Key::Stream, "stderr")]);
+        check(None, Some("/var/log/a.log"), &[(Key::Filename, "/var/log/a.log")]);
+        check(None, None, &[]);
+    }
+}

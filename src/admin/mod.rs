@@ -1,1 +1,73 @@
-//! (being written)
+//! The agent's own face: health and metrics over HTTP, its own log, its memory. Decides nothing about records.
+
+pub mod http;
+pub mod log;
+pub mod memory;
+pub mod probe;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::base::metrics::Metrics;
+
+/// `[admin]` as the user writes it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where `/metrics`, `/healthz` and `/readyz` are served.
+    pub listen: Listen,
+}
+
+/// An address, or nowhere. Written as `"127.0.0.1:9618"` or `"off"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9618))))
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || serde::de::Error::custom("not an address: write \"127.0.0.1:9618\", \"[::1]:9618\" or \"off\"");
+        let text = String::deserialize(deserializer).map_err(|_| wrong())?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| wrong())
+    }
+}
+
+/// How the agent is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// All sources and outputs have been started.
+    pub ready: bool,
+    /// Why it is not well. Empty: it is. Never a line's content nor a credential.
+    pub reasons: Vec<String>,
+}
+
+/// What the endpoint tells.
+#[derive(Clone)]
+pub struct Face {
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For `/healthz` and `/readyz`. Must not block.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+}

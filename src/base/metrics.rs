@@ -13,6 +13,8 @@ pub enum Metric {
     ReadLines,
     /// Lines whose text was cut at the limit.
     CutLines,
+    /// Containers that were removed before their log could be asked for.
+    MissedContainers,
     /// Records dropped by a rule.
     DroppedRecords,
     /// Records that masking could not process.
@@ -23,6 +25,8 @@ pub enum Metric {
     DeliveredRecords,
     /// Records parked on disk.
     ParkedRecords,
+    /// Records that were sent again without knowing whether the store had them.
+    UnsureRecords,
     /// Requests sent.
     Requests,
     /// Bytes sent, as compressed.
@@ -51,6 +55,13 @@ const DESCRIPTIONS: &[Description] = &[
     Description(Metric::ReadBytes, "logferry_read_bytes_total", "counter", Some("source"), "Bytes read"),
     Description(Metric::ReadLines, "logferry_read_lines_total", "counter", Some("source"), "Lines read"),
     Description(Metric::CutLines, "logferry_cut_lines_total", "counter", Some("source"), "Lines cut at the limit"),
+    Description(
+        Metric::MissedContainers,
+        "logferry_missed_containers_total",
+        "counter",
+        Some("source"),
+        "Containers removed before their log could be read",
+    ),
     Description(
         Metric::DroppedRecords,
         "logferry_dropped_records_total",
@@ -85,6 +96,13 @@ const DESCRIPTIONS: &[Description] = &[
         "counter",
         Some("output"),
         "Refused records set aside on disk",
+    ),
+    Description(
+        Metric::UnsureRecords,
+        "logferry_unsure_records_total",
+        "counter",
+        Some("output"),
+        "Records sent again though the store could not be asked whether it had them",
     ),
     Description(Metric::Requests, "logferry_requests_total", "counter", Some("output"), "Requests sent"),
     Description(Metric::SentBytes, "logferry_sent_bytes_total", "counter", Some("output"), "Bytes sent, compressed"),

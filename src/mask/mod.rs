@@ -1,27 +1,56 @@
 //! Nothing personal and no secret goes further. The only maker of [`Masked`], which alone can be encoded.
+//!
+//! Three steps: `look` searches a whole chunk for places that may hold something; only lines with such a place are
+//! examined (JSON objects string by string, `object`); only lines in which a detector finds something are copied and
+//! changed. Every hit is a type tag, `[email]`, and masking twice changes nothing. What cannot be examined is held back.
 
-use serde::Deserialize;
+mod address;
+mod authorization;
+mod card;
+mod config;
+mod detectors;
+mod edges;
+mod email;
+mod keys;
+mod look;
+mod object;
+mod rewrite;
+mod rules;
+mod secret;
+mod url;
 
+use std::borrow::Cow;
+
+pub use config::{Config, detectors};
+pub use rules::RuleConfig;
+
+use crate::base::chunk::offset;
 use crate::base::fault::Fault;
-use crate::base::records::{Fields, Key, Record, Records};
+use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
+use detectors::DETECTORS;
+use rewrite::{Buffers, Rewriter, Rules};
 
-/// `[mask]` as the user writes it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {}
+/// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
+const HELD: &str = "[held]";
 
 /// What works: all detectors and rules, compiled. Shared by all workers.
-#[derive(Debug, Default)]
-pub struct Masker {}
+#[derive(Debug)]
+pub struct Masker {
+    rules: Rules,
+    enabled: bool,
+    /// Of detectors, then of rules.
+    names: Vec<String>,
+}
 
 /// Buffers that are reused from chunk to chunk.
 #[derive(Debug, Default)]
 pub struct Scratch {
     records: Vec<Rewritten>,
     rewritten: String,
-    hits: Vec<(&'static str, u64)>,
+    hits: Vec<u64>,
     held: u64,
+    buffers: Buffers,
 }
 
 #[derive(Debug)]
@@ -32,6 +61,10 @@ struct Rewritten {
     start: u32,
     end: u32,
 }
+
+/// A text could not be processed and must not go further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held;
 
 /// A source's fixed fields after masking.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,6 +89,7 @@ impl MaskedFields {
 pub struct Masked<'a> {
     text: &'a str,
     scratch: &'a Scratch,
+    names: &'a [String],
     fields: &'a MaskedFields,
     origin: Origin,
 }
@@ -108,10 +142,10 @@ impl<'a> Masked<'a> {
         self.scratch.held
     }
 
-    /// How many values each detector replaced.
-    #[must_use]
-    pub fn hits(&self) -> &'a [(&'static str, u64)] {
-        &self.scratch.hits
+    /// The name of each detector and rule that replaced anything, and how many values.
+    pub fn hits(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let named = self.names.iter().zip(&self.scratch.hits);
+        named.filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count))
     }
 }
 
@@ -121,32 +155,106 @@ impl Masker {
     /// # Errors
     /// All faults at once; keys as `rule[2].regex`.
     pub fn new(config: &Config) -> Result<Self, Vec<Fault>> {
-        let _ = config;
-        Ok(Self {})
+        let rules = config.compile()?;
+        let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
+        let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
+        Ok(Self { rules, enabled: config.enabled, names })
     }
 
     /// Masks the fixed fields of a source.
     #[must_use]
     pub fn fields(&self, fields: &Fields) -> MaskedFields {
-        MaskedFields(fields.0.clone())
+        MaskedFields(fields.0.iter().map(|(key, value)| (*key, self.text(value).into_owned())).collect())
+    }
+
+    /// Masks one text, for the odd one that is not a record. `[held]` where it cannot be processed.
+    #[must_use]
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.enabled {
+            return Cow::Borrowed(text);
+        }
+        let mut buffers = Buffers::default();
+        buffers.counts.resize(self.names.len(), 0);
+        match Rewriter::new(&self.rules, &mut buffers).plain(text) {
+            Ok(None) => Cow::Borrowed(text),
+            Ok(Some(masked)) => Cow::Owned(masked.to_owned()),
+            Err(Held) => Cow::Borrowed(HELD),
+        }
     }
 
     /// Masks the records of one chunk. `text` is the chunk's text.
     pub fn mask<'a>(
-        &self,
+        &'a self,
         text: &'a str,
         records: &Records,
         origin: Origin,
         fields: &'a MaskedFields,
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
-        scratch.records.clear();
-        scratch.records.extend(records.items.iter().map(|record| Rewritten {
-            record: *record,
-            aside: false,
-            start: record.start,
-            end: record.end,
-        }));
-        Masked { text, scratch, fields, origin }
+        scratch.restart(self.names.len());
+        for record in &records.items {
+            let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
+            match done {
+                Ok(None) => scratch.keep(record),
+                Ok(Some(start)) => scratch.keep_aside(record, start),
+                Err(Held) => scratch.held += 1,
+            }
+        }
+        Masked { text, scratch, names: &self.names, fields, origin }
+    }
+
+    /// Where in `scratch.rewritten` the masked record begins. `None`: it stays as it is.
+    fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Result<Option<usize>, Held> {
+        let Scratch { buffers, rewritten, hits, .. } = scratch;
+        let Rules { wanted, keys, rules } = &self.rules;
+        let (start, end) = (record.start as usize, record.end as usize);
+        let signs = buffers.look.within(text, start, end, *wanted, keys);
+        let is_object = record.shape == Shape::Object;
+        if signs.set.is_empty() && rules.is_empty() && !(is_object && signs.escapes) {
+            return Ok(None);
+        }
+        buffers.counts.clear();
+        buffers.counts.resize(hits.len(), 0);
+        let from = rewritten.len();
+        let mut rewriter = Rewriter::new(&self.rules, buffers);
+        let changed = if is_object {
+            object::rewrite(text, start, end, &mut rewriter, rewritten)
+        } else {
+            rewriter.line(&text[start..end], signs.set, rewritten)
+        };
+        let fits = u32::try_from(rewritten.len()).is_ok();
+        match changed {
+            Ok(changed) if fits => {
+                hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
+                Ok(changed.then_some(from))
+            }
+            _ => {
+                rewritten.truncate(from);
+                Err(Held)
+            }
+        }
     }
 }
+
+impl Scratch {
+    fn restart(&mut self, names: usize) {
+        self.records.clear();
+        self.rewritten.clear();
+        self.hits.clear();
+        self.hits.resize(names, 0);
+        self.held = 0;
+        self.buffers.look.restart();
+    }
+
+    fn keep(&mut self, record: &Record) {
+        self.records.push(Rewritten { record: *record, aside: false, start: record.start, end: record.end });
+    }
+
+    fn keep_aside(&mut self, record: &Record, start: usize) {
+        let (start, end) = (offset(start), offset(self.rewritten.len()));
+        self.records.push(Rewritten { record: *record, aside: true, start, end });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,19 @@
 //! When a batch is closed, and how small it gets. Knows neither formats nor destinations.
 
+mod gzip;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::base::batch::{Batch, Span};
+use crate::base::fault::Fault;
 use crate::base::quantity::{self, Size};
+
+use gzip::Gzip;
 
 /// When a batch is closed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -32,38 +40,147 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// All that is wrong with it.
+    #[must_use]
+    pub fn check(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.max_bytes.0 == 0 {
+            faults.push(Fault::new("max_bytes", "a batch cannot be empty").hint("for example \"2 MiB\""));
+        }
+        if self.max_records == 0 {
+            faults.push(Fault::new("max_records", "a batch cannot be empty").hint("for example 20000"));
+        }
+        if self.gzip_level > 9 {
+            faults.push(Fault::new("gzip_level", "no such level").hint("0 (not compressed) to 9 (smallest, slowest)"));
+        }
+        faults
+    }
+}
+
 /// One open batch and its compressor, which is reused. One a worker and output.
 #[derive(Debug)]
-pub struct Packer {}
+pub struct Packer {
+    max_bytes: u64,
+    max_records: u32,
+    max_age_ms: i64,
+    head: &'static [u8],
+    separator: &'static [u8],
+    tail: &'static [u8],
+    body: Body,
+    open: Option<Open>,
+}
+
+/// The batch that is being filled.
+#[derive(Debug)]
+struct Open {
+    raw_len: u64,
+    items: u32,
+    spans: Vec<Span>,
+    unsure: bool,
+    oldest_ms: i64,
+    since_ms: i64,
+}
+
+/// Where its bytes go.
+#[derive(Debug)]
+enum Body {
+    Plain(Vec<u8>),
+    Gzip(Box<Gzip>),
+}
 
 impl Packer {
     /// A packer of bodies that begin with `head`, end with `tail`, and have `separator` between parts.
     #[must_use]
     pub fn new(config: &Config, head: &'static [u8], separator: &'static [u8], tail: &'static [u8]) -> Self {
-        let _ = (config, head, separator, tail);
-        Self {}
+        let body = match config.gzip_level {
+            0 => Body::Plain(Vec::new()),
+            level => Body::Gzip(Box::new(Gzip::new(level))),
+        };
+        Self {
+            max_bytes: config.max_bytes.0,
+            max_records: config.max_records,
+            max_age_ms: i64::try_from(config.max_age.0.as_millis()).unwrap_or(i64::MAX),
+            head,
+            separator,
+            tail,
+            body,
+            open: None,
+        }
     }
 
     /// Adds one chunk's part (empty where it has no item), read at `seen_ms`. `now_ms` starts the batch's age.
     pub fn add(&mut self, part: &[u8], span: Span, seen_ms: i64, unsure: bool, now_ms: i64) {
-        let _ = (part, span, seen_ms, unsure, now_ms, &self);
+        let open = self.open.get_or_insert_with(|| Open {
+            raw_len: 0,
+            items: 0,
+            spans: Vec::new(),
+            unsure: false,
+            oldest_ms: seen_ms,
+            since_ms: now_ms,
+        });
+        if span.items > 0 {
+            let before = if open.items == 0 { self.head } else { self.separator };
+            self.body.push(before);
+            self.body.push(part);
+            open.raw_len += (before.len() + part.len()) as u64;
+            open.items += span.items;
+            open.unsure |= unsure;
+        }
+        open.oldest_ms = open.oldest_ms.min(seen_ms);
+        open.spans.push(span);
     }
 
     /// Whether the open batch must be closed now.
     #[must_use]
     pub fn is_due(&self, now_ms: i64) -> bool {
-        let _ = now_ms;
-        false
+        self.open.as_ref().is_some_and(|open| {
+            open.raw_len >= self.max_bytes
+                || open.items >= self.max_records
+                || now_ms.saturating_sub(open.since_ms) >= self.max_age_ms
+        })
     }
 
     /// Whether there is anything in it, if only spans without items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        true
+        self.open.is_none()
     }
 
-    /// Closes it. `None` when empty.
+    /// Bytes in it before compression.
+    #[must_use]
+    pub fn raw_len(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.raw_len)
+    }
+
+    /// Closes it. `None` when empty. A batch without items has an empty body: there is nothing to send, only
+    /// watermarks to move.
     pub fn seal(&mut self) -> Option<Batch> {
-        None
+        let Open { mut raw_len, items, spans, unsure, oldest_ms, .. } = self.open.take()?;
+        let gzip = items > 0 && matches!(self.body, Body::Gzip(_));
+        let body = if items > 0 {
+            self.body.push(self.tail);
+            raw_len += self.tail.len() as u64;
+            self.body.take()
+        } else {
+            Vec::new()
+        };
+        Some(Batch { body, gzip, raw_len, items, spans, unsure, oldest_ms })
+    }
+}
+
+impl Body {
+    fn push(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Plain(body) => body.extend_from_slice(bytes),
+            Self::Gzip(gzip) => gzip.push(bytes),
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        match self {
+            Self::Plain(body) => mem::take(body),
+            Self::Gzip(gzip) => gzip.finish(),
+        }
     }
 }

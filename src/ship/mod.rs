@@ -1,1 +1,275 @@
-//! (being written)
+//! Gets a sealed batch accepted: the HTTP client, credentials, retries, parked records, and the local writers. Does
+//! not encode, does not read status codes (`output` does), and saves no checkpoint (`track` does).
+
+mod config;
+mod credentials;
+mod deliver;
+mod elasticsearch;
+mod http;
+mod local;
+mod loki;
+mod park;
+mod piece;
+mod readback;
+mod retry;
+mod standing;
+mod store;
+mod tls;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+
+pub use self::config::{Config, Urls};
+pub use self::credentials::{InFile, Written};
+pub use self::park::{Error as ParkError, ParkedRecord};
+pub use self::piece::Broken;
+use self::deliver::Delivery;
+use self::local::Writer;
+use self::park::Parked;
+use self::standing::Standing;
+use self::store::Store;
+use crate::base::backoff::Backoff;
+use crate::base::batch::{Batch, Span};
+use crate::base::clock;
+use crate::base::fault::Fault;
+use crate::base::metrics::{Metric, Metrics};
+use crate::output::{self, Kind};
+
+/// One `[output.NAME]` at work. Shared by its lanes.
+#[derive(Debug)]
+pub struct Destination {
+    name: String,
+    backoff: Backoff,
+    metrics: Arc<Metrics>,
+    standing: Standing,
+    /// `None`: no state folder, so refused records are counted and said only.
+    parked: Option<Parked>,
+    lanes: AtomicU32,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    Store(Box<Store>),
+    /// One writes at a time, and settles before the next: lengths are told in order.
+    Local { path: Option<PathBuf>, writer: Arc<tokio::sync::Mutex<Writer>> },
+}
+
+impl End {
+    fn local(writer: Writer) -> Self {
+        let path = writer.path().map(Path::to_owned);
+        Self::Local { path, writer: Arc::new(writer.into()) }
+    }
+}
+
+/// What became of one span of a batch. Delivered, repeated and parked are its items, all of them.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Which span.
+    pub span: Span,
+    /// Items that the store took.
+    pub delivered: u32,
+    /// Items that it had before.
+    pub repeated: u32,
+    /// Items set aside.
+    pub parked: u32,
+}
+
+/// What became of one batch.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// One a span, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// For `type = "file"`: bytes written in all, rotated files included, this batch included. What
+    /// [`Destination::truncate_to`] takes.
+    pub written: Option<u64>,
+    /// Length of the batch's body as it was given.
+    pub batch_bytes: u64,
+}
+
+/// Told of each batch that is settled.
+pub type Settle = dyn Fn(Settled) + Send + Sync;
+
+/// Why a lane cannot go on. Nothing that it had is settled.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Whoever read standard output is gone.
+    #[error("cannot write to standard output: nobody reads it any more")]
+    OutputClosed,
+    /// Standard output or the file.
+    #[error("cannot write to {target}: {source}")]
+    Write {
+        /// `standard output`, or the path.
+        target: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A fault of the agent itself.
+    #[error("cannot go on writing: {0}")]
+    Panicked(tokio::task::JoinError),
+    /// A fault of the agent itself.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+impl Destination {
+    /// The destination `name`. Opens no connection and no file. `state_dir`: where refused records are set aside.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn new(
+        name: &str,
+        output: &output::Config,
+        config: &Config,
+        state_dir: Option<&Path>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = config.misplaced(output.kind);
+        let end = match output.kind {
+            Kind::Stdout => Ok(End::local(Writer::stdout())),
+            Kind::File => Writer::file(config).map(End::local),
+            Kind::Elasticsearch | Kind::Opensearch | Kind::Loki => {
+                Store::new(output, config).map(|store| End::Store(Box::new(store)))
+            }
+        };
+        let end = match end {
+            Ok(end) if faults.is_empty() => end,
+            Ok(_) => return Err(faults),
+            Err(more) => {
+                faults.extend(more);
+                return Err(faults);
+            }
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            backoff: Backoff { first: config.retry_first.0, cap: config.retry_max.0 },
+            standing: Standing::new(name, Arc::clone(&metrics)),
+            metrics,
+            parked: state_dir.map(|folder| Parked::new(name, folder, config.parked_bytes.0)),
+            lanes: AtomicU32::new(0),
+            end,
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why it is held until somebody mends something, if it is.
+    #[must_use]
+    pub fn is_held(&self) -> Option<String> {
+        self.standing.held()
+    }
+
+    /// The file that it writes, if it is one: no source may read it.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.end {
+            End::Local { path, .. } => path.as_deref(),
+            End::Store(_) => None,
+        }
+    }
+
+    /// Cuts the file back to what was settled before a crash: `length` is the last saved [`Settled::written`]. To be
+    /// called before the first lane starts; does nothing for other kinds.
+    ///
+    /// # Errors
+    /// The file cannot be opened, read or cut.
+    pub async fn truncate_to(&self, length: u64) -> Result<(), Error> {
+        match &self.end {
+            End::Local { writer, .. } => writer.lock().await.truncate_to(length),
+            End::Store(_) => Ok(()),
+        }
+    }
+
+    /// Sets records aside, durable when it returns. Without a state folder they are counted and said only.
+    ///
+    /// # Errors
+    /// They cannot be written: they are not set aside.
+    pub fn park(&self, refused: &[ParkedRecord]) -> Result<(), ParkError> {
+        let count = refused.len() as u64;
+        match &self.parked {
+            Some(parked) => parked.append(refused, clock::now_ms())?,
+            None => {
+                if let Some(one) = refused.first() {
+                    warn!(output = self.name, count, "records were refused and are not kept: {}", one.reason);
+                }
+            }
+        }
+        self.metrics.add(Metric::ParkedRecords, &self.name, count);
+        Ok(())
+    }
+
+    async fn deliver(&self, lane: u32, mut batch: Batch, settle: &Settle) -> Result<(), Error> {
+        let batch_bytes = batch.body.len() as u64;
+        if batch.items == 0 {
+            let outcomes = batch.spans.iter().map(all_delivered).collect();
+            settle(Settled { outcomes, written: None, batch_bytes });
+            return Ok(());
+        }
+        match &self.end {
+            End::Store(store) => {
+                let outcomes = Delivery::new(self, store, lane, &mut batch).run().await?;
+                settle(Settled { outcomes, written: None, batch_bytes });
+            }
+            End::Local { writer, .. } => {
+                let mut writer = Arc::clone(writer).lock_owned().await;
+                // A pipe that nobody reads, or a slow disk, must not stop the other destinations.
+                let write = move || (writer.write(&batch), writer, batch);
+                let (written, _locked, batch) = tokio::task::spawn_blocking(write).await.map_err(Error::Panicked)?;
+                self.metrics.add(Metric::SentBytes, &self.name, batch_bytes);
+                let outcomes = batch.spans.iter().map(all_delivered).collect();
+                settle(Settled { outcomes, written: written?, batch_bytes });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn all_delivered(span: &Span) -> Outcome {
+    Outcome { span: span.clone(), delivered: span.items, repeated: 0, parked: 0 }
+}
+
+/// Delivers batches one after the other, oldest first. Returns when the channel is closed and all is settled, or at
+/// once when `stop` becomes true: what is not settled then is read again later.
+///
+/// # Errors
+/// The agent must stop: see [`Error`]. A store that refuses or is away is no error.
+pub async fn lane(
+    destination: Arc<Destination>,
+    mut batches: mpsc::Receiver<Batch>,
+    settle: Arc<Settle>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let lane = destination.lanes.fetch_add(1, Ordering::Relaxed);
+    let work = async {
+        while let Some(batch) = batches.recv().await {
+            destination.deliver(lane, batch, &*settle).await?;
+        }
+        Ok(())
+    };
+    let result = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => Ok(()),
+        result = work => result,
+    };
+    destination.standing.fine(lane);
+    result
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Nobody is left who could ask for it.
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

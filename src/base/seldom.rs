@@ -1,0 +1,90 @@
+//! Throttles messages that repeat: once, then at most each so often. Writes none itself, and asks no clock.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// More different texts than this are not remembered: the oldest is forgotten, and may be said again early.
+const MOST_TEXTS: usize = 256;
+
+/// Which messages have been said, and when.
+#[derive(Debug)]
+pub struct Seldom {
+    every: Duration,
+    said: Mutex<HashMap<String, Said>>,
+}
+
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    /// How often it was kept back since.
+    kept_back: u64,
+}
+
+impl Seldom {
+    /// Each text at once, and then at most each `every`.
+    #[must_use]
+    pub fn new(every: Duration) -> Self {
+        Self { every, said: Mutex::default() }
+    }
+
+    /// Whether `text` may be said at `now`, and then how often it was kept back before.
+    #[must_use]
+    pub fn may_say(&self, text: &str, now: Instant) -> Option<u64> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = said.get_mut(text) {
+            if now.duration_since(one.at) < self.every {
+                one.kept_back += 1;
+                return None;
+            }
+            one.at = now;
+            return Some(std::mem::take(&mut one.kept_back));
+        }
+        if said.len() >= MOST_TEXTS {
+            let oldest = said.iter().min_by_key(|(_, one)| one.at).map(|(text, _)| text.clone());
+            oldest.and_then(|text| said.remove(&text));
+        }
+        said.insert(text.to_owned(), Said { at: now, kept_back: 0 });
+        Some(0)
+    }
+
+    /// Forgets `text`, because what it tells of is over: next time it is said at once. Whether it had been said.
+    pub fn forget(&self, text: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(text).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_said_once_and_then_seldom() {
+        let seldom = Seldom::new(Duration::from_secs(300));
+        let begin = Instant::now();
+        let after = |seconds: u64| begin + Duration::from_secs(seconds);
+        for (seconds, text, expected) in [
+            (0, "a", Some(0)),
+            (1, "a", None),
+            (2, "b", Some(0)),
+            (299, "a", None),
+            (300, "a", Some(2)),
+            (301, "a", None),
+            (302, "b", Some(0)),
+        ] {
+            assert_eq!(seldom.may_say(text, after(seconds)), expected, "{text} after {seconds} s");
+        }
+        assert!(seldom.forget("a") && !seldom.forget("never"));
+        assert_eq!(seldom.may_say("a", after(303)), Some(0));
+    }
+
+    #[test]
+    fn its_memory_is_bounded() {
+        let seldom = Seldom::new(Duration::from_secs(300));
+        let begin = Instant::now();
+        for index in 0..MOST_TEXTS as u64 + 10 {
+            assert_eq!(seldom.may_say(&index.to_string(), begin + Duration::from_millis(index)), Some(0));
+        }
+        assert_eq!(seldom.said.lock().unwrap().len(), MOST_TEXTS);
+    }
+}

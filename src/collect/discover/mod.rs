@@ -1,0 +1,396 @@
+//! Which files there are to read: finds what the globs match, each file once however many paths it has, tells when
+//! one changes or moves. Opens files, and reads of them only what tells one from another.
+
+mod globs;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use tracing::warn;
+
+use self::globs::Globs;
+use self::watch::Watch;
+use super::file::{Config, Start};
+use super::identity::{self, FileKey};
+use crate::base::source::Identity;
+
+/// What discovery tells.
+#[derive(Debug)]
+pub enum Event {
+    /// A file to follow.
+    Found(Found),
+    /// A followed file was written to. Not told for all: each must be looked at now and then all the same.
+    Changed(FileKey),
+    /// A followed file has another path now, which the globs match too.
+    Renamed(FileKey, PathBuf),
+}
+
+/// A file to follow, open.
+#[derive(Debug)]
+pub struct Found {
+    /// The name of the `[source.NAME]` table whose globs match it: the first, where several do.
+    pub source_name: Arc<str>,
+    /// Where it was found.
+    pub path: PathBuf,
+    /// The file.
+    pub file: File,
+    /// What makes it itself.
+    pub identity: Identity,
+    /// Where to begin if it was never seen before: its first byte, or what was its end when the agent started.
+    pub begin: u64,
+}
+
+/// Finds the files of all file sources. Works on the thread that calls it.
+#[derive(Debug)]
+pub struct Discover {
+    sources: Vec<Sought>,
+    own: Vec<PathBuf>,
+    poll: Duration,
+    scans: u64,
+    known: HashMap<FileKey, Known>,
+    /// What was said of each path that cannot be read.
+    complaints: HashMap<PathBuf, String>,
+    releases: Releases,
+}
+
+#[derive(Debug)]
+struct Sought {
+    name: Arc<str>,
+    globs: Globs,
+    start: Start,
+    ignore_older: Option<Duration>,
+}
+
+/// A file that was reported, or that is too old to be.
+#[derive(Debug)]
+struct Known {
+    path: PathBuf,
+    /// The last scan that saw it.
+    scan: u64,
+    /// The last scan that saw it at `path`.
+    scan_at_path: u64,
+    /// Another path at which a scan saw it.
+    other_path: Option<PathBuf>,
+    /// Not followed now, until this changes.
+    rest: Option<Rest>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    len: u64,
+    /// `None`: not looked at since it was let go.
+    modified: Option<SystemTime>,
+    /// See [`Found::begin`].
+    begin: u64,
+}
+
+/// Where followers that were let go are told of. Shared by all workers.
+#[derive(Clone, Debug, Default)]
+pub struct Releases(Arc<Mutex<Vec<(FileKey, u64)>>>);
+
+impl Releases {
+    /// The file is no longer followed; `size` bytes of it were seen. It is found again when it changes.
+    pub fn release(&self, key: FileKey, size: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((key, size));
+    }
+
+    fn take(&self) -> Vec<(FileKey, u64)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A path that a walk gave.
+struct Candidate {
+    source: usize,
+    path: PathBuf,
+    metadata: Metadata,
+}
+
+/// How long news gather before they are told: a file that is written to all the time is told of so often.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How long a stop may go unseen.
+const STOP_SEEN_WITHIN: Duration = Duration::from_millis(200);
+
+/// Scans take at most one part in so many of the time, however often names come and go.
+const SCAN_SHARE: u32 = 10;
+
+impl Discover {
+    /// Looks for the files of `sources`, never for those that the agent writes itself: `own` are folders, and files
+    /// with all whose path begins like theirs (`out.ndjson` also means `out.ndjson.1.gz`).
+    ///
+    /// # Errors
+    /// A glob that cannot be compiled; see [`Config::faults`].
+    pub fn new(sources: &[(Arc<str>, Config)], own: &[PathBuf]) -> Result<Self, globset::Error> {
+        let sought = |(name, config): &(Arc<str>, Config)| {
+            Ok(Sought {
+                name: Arc::clone(name),
+                globs: Globs::new(config)?,
+                start: config.start,
+                ignore_older: config.ignore_older.map(|span| span.0),
+            })
+        };
+        let poll = sources.iter().map(|(_, config)| config.poll.0).min();
+        Ok(Self {
+            sources: sources.iter().map(sought).collect::<Result<_, _>>()?,
+            own: own.iter().map(|path| canonical(path)).collect(),
+            poll: poll.unwrap_or(Config::default().poll.0),
+            scans: 0,
+            known: HashMap::new(),
+            complaints: HashMap::new(),
+            releases: Releases::default(),
+        })
+    }
+
+    /// Where to tell of files that are no longer followed.
+    #[must_use]
+    pub fn releases(&self) -> Releases {
+        self.releases.clone()
+    }
+
+    /// Reports to `report` until `stop` is set: at once what there is, then what comes. Blocks.
+    pub fn run(&mut self, stop: &AtomicBool, report: &mut dyn FnMut(Event)) {
+        let mut watch = Watch::new();
+        let mut is_scan_due = true;
+        let mut last_scan = Instant::now();
+        let mut pause = Duration::ZERO;
+        while !stop.load(Ordering::Relaxed) {
+            if last_scan.elapsed() >= if is_scan_due { pause } else { self.poll } {
+                let began = Instant::now();
+                self.scan(report);
+                watch.set(&self.folders());
+                pause = began.elapsed() * SCAN_SHARE;
+                last_scan = Instant::now();
+                is_scan_due = false;
+            }
+            let until_poll = self.poll.saturating_sub(last_scan.elapsed());
+            if watch.wait(until_poll.clamp(Duration::from_millis(1), STOP_SEEN_WITHIN)) {
+                std::thread::sleep(GATHER);
+            }
+            let news = watch.news();
+            is_scan_due |= news.is_scan_due;
+            is_scan_due |= self.tell_written(&news.written, report);
+        }
+    }
+
+    /// All files that there are now and that are not followed yet. Where the limit of open files is reached it is
+    /// only part of them: release those, and ask again until there are none.
+    pub fn scan_once(&mut self) -> Vec<Found> {
+        let mut all = Vec::new();
+        self.scan(&mut |event| {
+            if let Event::Found(found) = event {
+                all.push(found);
+            }
+        });
+        all
+    }
+
+    fn scan(&mut self, report: &mut dyn FnMut(Event)) {
+        self.scans += 1;
+        for (key, len) in self.releases.take() {
+            if let Some(known) = self.known.get_mut(&key) {
+                known.rest = Some(Rest { len, modified: None, begin: 0 });
+            }
+        }
+        let mut complaints = HashMap::new();
+        for candidate in self.candidates(&mut complaints) {
+            if !self.needs_opening(&candidate) {
+                continue;
+            }
+            match self.open(&candidate) {
+                Ok(found) => report_found(found, report),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if is_limit_of_open_files(&error) => {
+                    complaints.insert(PathBuf::from("more files"), error.to_string());
+                    break;
+                }
+                Err(error) => {
+                    complaints.insert(candidate.path, error.to_string());
+                }
+            }
+        }
+        self.settle(report);
+        self.complain(complaints);
+    }
+
+    /// The regular files whose paths match, and what cannot be read on the way.
+    fn candidates(&self, complaints: &mut HashMap<PathBuf, String>) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (source, sought) in self.sources.iter().enumerate() {
+            for entry in sought.globs.walk() {
+                let result = entry.and_then(|entry| {
+                    let is_wanted = entry.file_type().is_file() && sought.globs.matches(entry.path());
+                    if is_wanted {
+                        let metadata = entry.metadata()?;
+                        candidates.push(Candidate { source, path: entry.into_path(), metadata });
+                    }
+                    Ok(())
+                });
+                let Err(error) = result else { continue };
+                let is_told = error.io_error().is_some_and(|cause| cause.kind() != io::ErrorKind::NotFound);
+                if let (true, Some(path)) = (is_told, error.path()) {
+                    let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
+                    complaints.insert(path.to_owned(), cause);
+                }
+            }
+        }
+        candidates
+    }
+
+    /// Notes that a path was seen. Whether its file is not followed and should be.
+    fn needs_opening(&mut self, candidate: &Candidate) -> bool {
+        let key = FileKey::of(&candidate.metadata);
+        if let Some(known) = self.known.get_mut(&key) {
+            known.scan = self.scans;
+            if known.path == candidate.path {
+                known.scan_at_path = self.scans;
+            } else {
+                known.other_path = Some(candidate.path.clone());
+            }
+            return known.rest.as_mut().is_some_and(|rest| rest.has_changed(&candidate.metadata));
+        }
+        if self.is_own(&candidate.path) {
+            return false;
+        }
+        let sought = &self.sources[candidate.source];
+        let age = candidate.metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+        let is_old = age.zip(sought.ignore_older).is_some_and(|(age, limit)| age > limit);
+        if is_old {
+            let begin = self.begin(candidate);
+            let len = candidate.metadata.len();
+            let rest = Rest { len, modified: candidate.metadata.modified().ok(), begin };
+            self.remember(key, candidate.path.clone(), Some(rest));
+        }
+        !is_old
+    }
+
+    /// Opens a file that is to be followed. `None`: it was swapped for one that is followed already.
+    fn open(&mut self, candidate: &Candidate) -> io::Result<Option<Found>> {
+        // Not to wait for a writer, should a pipe have taken the file's place.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&candidate.path)?;
+        let metadata = file.metadata()?;
+        let key = FileKey::of(&metadata);
+        let rest = match self.known.get(&key) {
+            Some(Known { rest: None, .. }) => return Ok(None),
+            Some(Known { rest, .. }) => *rest,
+            None => None,
+        };
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let begin = rest.map_or_else(|| self.begin(candidate), |rest| rest.begin);
+        let identity = identity::of(&file, &candidate.path)?;
+        self.remember(key, candidate.path.clone(), None);
+        let source_name = Arc::clone(&self.sources[candidate.source].name);
+        Ok(Some(Found { source_name, path: candidate.path.clone(), file, identity, begin }))
+    }
+
+    fn begin(&self, candidate: &Candidate) -> u64 {
+        let is_there_at_start = self.scans == 1;
+        match self.sources[candidate.source].start {
+            Start::End if is_there_at_start => candidate.metadata.len(),
+            Start::End | Start::Beginning => 0,
+        }
+    }
+
+    fn remember(&mut self, key: FileKey, path: PathBuf, rest: Option<Rest>) {
+        let known = Known { path, scan: self.scans, scan_at_path: self.scans, other_path: None, rest };
+        self.known.insert(key, known);
+    }
+
+    /// After a scan: forgets what is gone and not followed, tells of what has moved.
+    fn settle(&mut self, report: &mut dyn FnMut(Event)) {
+        let scan = self.scans;
+        self.known.retain(|_, known| known.scan == scan || known.rest.is_none());
+        for (key, known) in &mut self.known {
+            let other_path = known.other_path.take();
+            if let Some(path) = other_path.filter(|_| known.scan_at_path != scan) {
+                known.path.clone_from(&path);
+                if known.rest.is_none() {
+                    report(Event::Renamed(*key, path));
+                }
+            }
+        }
+    }
+
+    /// Says what cannot be read, once, and again only when the cause is another.
+    fn complain(&mut self, complaints: HashMap<PathBuf, String>) {
+        for (path, cause) in &complaints {
+            if self.complaints.get(path) != Some(cause) {
+                warn!("cannot read {}: {cause}; it is tried again every {:?}", path.display(), self.poll);
+            }
+        }
+        self.complaints = complaints;
+    }
+
+    /// Tells which followed files were written to. Whether one was that is not followed and may have to be.
+    fn tell_written(&self, written: &BTreeSet<PathBuf>, report: &mut dyn FnMut(Event)) -> bool {
+        if written.is_empty() {
+            return false;
+        }
+        let mut is_scan_due = false;
+        for (key, known) in self.known.iter().filter(|(_, known)| written.contains(&known.path)) {
+            match known.rest {
+                None => report(Event::Changed(*key)),
+                Some(_) => is_scan_due = true,
+            }
+        }
+        is_scan_due
+    }
+
+    /// The folders in which something matched: those worth watching. The rest is polled.
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let of_files = self.known.values().filter_map(|known| known.path.parent()).map(Path::to_owned);
+        of_files.chain(self.sources.iter().flat_map(|sought| sought.globs.folders())).collect()
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        let path = canonical(path);
+        let begins_like =
+            |own: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(own.as_os_str().as_encoded_bytes());
+        self.own.iter().any(|own| path.starts_with(own) || begins_like(own) && path.parent() == own.parent())
+    }
+}
+
+impl Rest {
+    fn has_changed(&mut self, metadata: &Metadata) -> bool {
+        let modified = metadata.modified().ok();
+        let is_touched = self.modified.is_some() && self.modified != modified;
+        self.modified = modified;
+        is_touched || self.len != metadata.len()
+    }
+}
+
+fn report_found(found: Option<Found>, report: &mut dyn FnMut(Event)) {
+    if let Some(found) = found {
+        report(Event::Found(found));
+    }
+}
+
+fn is_limit_of_open_files(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// The path without symbolic links, as far as it exists.
+fn canonical(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(parent), Some(name)) => canonical(parent).join(name),
+        _ => absolute,
+    }
+}

@@ -1,0 +1,348 @@
+//! A container's messages to lines, and lines to chunks: one log a stream, and where reading goes on. No I/O but a look
+//! at the clock when a chunk begins.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
+use super::seen::Seen;
+use crate::base::chunk::{Chunk, Line, offset};
+use crate::base::clock;
+use crate::base::source::{Cursor, Note, Position, Resume, Source, Stream, fingerprint};
+
+/// A chunk is closed at this size. Also how much of one stream may pass before the other, silent one is noted to be as
+/// far: so much is read again in vain at most, when the agent starts anew.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// How much earlier than the last message reading begins again: the engine leaves out a rotated file when its last time
+/// is before `since`, and times in it need not rise.
+const MARGIN_NS: u64 = 2_000_000_000;
+
+/// All logs of one container, read from one body after the other.
+#[derive(Debug)]
+pub struct Logs {
+    tty: bool,
+    frames: Frames,
+    /// Standard output, and standard error unless there is a TTY.
+    streams: Vec<StreamLog>,
+    /// Time of the last message in the order of the engine's log. `None`: begin at the beginning.
+    point_ns: Option<u64>,
+    /// The same when the body began.
+    begun_ns: Option<u64>,
+}
+
+/// One stream: the lines not handed on yet, and an unfinished one behind them.
+#[derive(Debug)]
+struct StreamLog {
+    source: Arc<Source>,
+    generation: u32,
+    seen: Seen,
+    /// Pieces read before a crash, oldest first, that reading has not passed yet.
+    notes: VecDeque<Note>,
+    /// The unfinished line's bytes, if any, come last.
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+    unfinished: Option<Unfinished>,
+    begun: Begun,
+    cut_bytes: u64,
+    input_bytes: u64,
+    /// Bytes of the other stream since this one's last cursor.
+    passed_bytes: usize,
+    ready: Vec<Chunk>,
+}
+
+/// What a chunk is given with its first line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Begun {
+    seen_ms: i64,
+    replayed: bool,
+    /// End of the note that it belongs to.
+    note_end: Option<u64>,
+}
+
+/// A line whose end has not come.
+#[derive(Clone, Copy, Debug)]
+struct Unfinished {
+    /// Time of its first message.
+    ns: u64,
+    /// First byte in `StreamLog::bytes`.
+    start: usize,
+    cut_bytes: u64,
+    /// Text bytes of its last message so far.
+    message_bytes: usize,
+}
+
+impl Logs {
+    /// The logs of a container with what is known of each of its streams.
+    pub fn new(tty: bool, streams: Vec<(Arc<Source>, Resume)>) -> Self {
+        let cursors = streams.iter().map(|(_, resume)| match &resume.cursor {
+            Some(Cursor::Docker { time_ns, .. }) => Some(*time_ns),
+            _ => None,
+        });
+        let point_ns = cursors.min().flatten();
+        let streams = streams.into_iter().map(|(source, resume)| StreamLog::new(source, resume)).collect();
+        Self { tty, frames: Frames::new(tty), streams, point_ns, begun_ns: point_ns }
+    }
+
+    /// A new body begins: returns from when on to ask for it, in ns since 1970 (`None`: from the beginning). An unfinished
+    /// line comes again, and so do lines that the last body passed over on a belief that did not prove true.
+    pub fn begin_body(&mut self) -> Option<u64> {
+        if self.has_lost_place(true) {
+            self.point_ns = self.begun_ns;
+        }
+        let unfinished = self.streams.iter().filter_map(|log| Some(log.unfinished?.ns));
+        self.point_ns = self.point_ns.map(|point_ns| unfinished.fold(point_ns, u64::min));
+        self.begun_ns = self.point_ns;
+        self.frames = Frames::new(self.tty);
+        for log in &mut self.streams {
+            log.drop_unfinished();
+            log.seen.begin_repeat();
+        }
+        self.begun_ns.map(|ns| ns.saturating_sub(MARGIN_NS))
+    }
+
+    /// Takes bytes of the body. `max_line` is the most bytes that a line keeps.
+    ///
+    /// # Errors
+    /// When the body is no log.
+    pub fn push(&mut self, bytes: &[u8], max_line: usize) -> Result<(), Broken> {
+        let Self { frames, streams, point_ns, .. } = self;
+        let mut now = 0;
+        frames.push(bytes, &mut |step| match step {
+            Step::Begin(stream, ns) => {
+                now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
+                *point_ns = ns.or(*point_ns);
+                streams[now].begin(ns, point_ns.unwrap_or_default());
+            }
+            Step::Text(text) => {
+                streams[now].text(text, max_line);
+                if let [one, other] = streams.as_mut_slice() {
+                    let silent = if now == 0 { other } else { one };
+                    silent.pass(text.len(), point_ns.unwrap_or_default());
+                }
+            }
+            Step::End => {}
+        })
+    }
+
+    /// Closes the chunks that are open. Unfinished lines stay.
+    pub fn seal(&mut self) {
+        self.streams.iter_mut().for_each(StreamLog::seal);
+    }
+
+    /// The container has ended and all was read: unfinished lines are lines.
+    pub fn finish_lines(&mut self) {
+        for log in &mut self.streams {
+            log.finish_line();
+            log.seal();
+        }
+    }
+
+    /// The closed chunks, in the order of each stream.
+    pub fn ready(&mut self) -> impl Iterator<Item = Chunk> {
+        self.streams.iter_mut().flat_map(|log| log.ready.drain(..))
+    }
+
+    /// Whether lines wait for their chunk to be closed.
+    pub fn has_open_lines(&self) -> bool {
+        self.streams.iter().any(|log| !log.lines.is_empty())
+    }
+
+    /// Whether the lines that were read last did not come again, while others were passed over. Then another body must
+    /// be read, which passes over nothing. `idle`: nothing more comes now.
+    pub fn has_lost_place(&self, idle: bool) -> bool {
+        self.streams.iter().any(|log| log.seen.is_lost() || (idle && log.seen.is_waiting()))
+    }
+
+    /// Whether the engine's last message, as a probe body gives it, was read.
+    pub fn knows(&self, probe: &[u8]) -> bool {
+        let mut known = true;
+        let mut frames = Frames::new(self.tty);
+        let told = frames.push(probe, &mut |step| {
+            if let Step::Begin(stream, Some(ns)) = step {
+                let log = self.streams.iter().find(|log| log.source.stream == Some(stream));
+                known &= self.point_ns == Some(ns) || log.is_none_or(|log| log.seen.has_time(ns));
+            }
+        });
+        told.is_err() || known
+    }
+
+    /// The container has another name: lines from now on carry it.
+    pub fn rename(&mut self, facts: impl Fn(&Source) -> Source) {
+        for log in &mut self.streams {
+            log.seal();
+            log.source = Arc::new(facts(&log.source));
+        }
+    }
+
+    /// The sources, one a stream.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.streams.iter().map(|log| &log.source)
+    }
+}
+
+impl StreamLog {
+    fn new(source: Arc<Source>, resume: Resume) -> Self {
+        let recent = match resume.cursor {
+            Some(Cursor::Docker { recent, .. }) => recent,
+            _ => Vec::new(),
+        };
+        Self {
+            source,
+            generation: resume.generation,
+            seen: Seen::resume(&recent),
+            notes: resume.replay.into(),
+            bytes: Vec::new(),
+            lines: Vec::new(),
+            unfinished: None,
+            begun: Begun::default(),
+            cut_bytes: 0,
+            input_bytes: 0,
+            passed_bytes: 0,
+            ready: Vec::new(),
+        }
+    }
+
+    /// A message begins. It goes on with the unfinished line if it has its time (the engine gives all parts the first
+    /// one's) or follows a full one (engines before 18.09 give each part its own). Else that line ended unfinished, with
+    /// its process.
+    fn begin(&mut self, ns: Option<u64>, point_ns: u64) {
+        if let Some(unfinished) = &mut self.unfinished {
+            if ns.is_none_or(|ns| ns == unfinished.ns) || unfinished.message_bytes >= MESSAGE_BYTES {
+                unfinished.message_bytes = 0;
+                return;
+            }
+            self.finish_line();
+        }
+        self.begin_line(ns.unwrap_or(point_ns));
+    }
+
+    const fn begin_line(&mut self, ns: u64) {
+        self.unfinished = Some(Unfinished { ns, start: self.bytes.len(), cut_bytes: 0, message_bytes: 0 });
+    }
+
+    /// More text of the message. As a rule it ends with the one newline.
+    fn text(&mut self, mut text: &[u8], max_line: usize) {
+        while let Some(newline) = memchr::memchr(b'\n', text) {
+            self.keep(&text[..newline], max_line);
+            let ns = self.unfinished.map(|line| line.ns);
+            self.finish_line();
+            text = &text[newline + 1..];
+            if let Some(ns) = ns.filter(|_| !text.is_empty()) {
+                self.begin_line(ns);
+            }
+        }
+        self.keep(text, max_line);
+    }
+
+    fn keep(&mut self, text: &[u8], max_line: usize) {
+        let Some(line) = &mut self.unfinished else { return };
+        let room = max_line.saturating_sub(self.bytes.len() - line.start);
+        let kept = &text[..text.len().min(room)];
+        self.bytes.extend_from_slice(kept);
+        line.cut_bytes += (text.len() - kept.len()) as u64;
+        line.message_bytes += text.len();
+    }
+
+    fn finish_line(&mut self) {
+        let Some(line) = self.unfinished.take() else { return };
+        let is_cut = line.cut_bytes > 0;
+        let has_return = !is_cut && self.bytes.len() > line.start && self.bytes.last() == Some(&b'\r');
+        let end = self.bytes.len() - usize::from(has_return);
+        let position = Position { at: line.ns, tie: low_half(fingerprint(&self.bytes[line.start..end])) };
+        let begun = self.note_at(line.ns);
+        let start = self.place(line.start, begun);
+        if !self.seen.admit(position) {
+            self.bytes.truncate(start);
+            return;
+        }
+        if self.lines.is_empty() {
+            self.begun = begun.unwrap_or_else(|| Begun { seen_ms: clock::now_ms(), ..Begun::default() });
+        }
+        let end = start + (end - line.start);
+        self.lines.push(Line {
+            start: offset(start),
+            end: offset(end),
+            position,
+            engine_ns: i64::try_from(line.ns).ok(),
+            cut: is_cut,
+        });
+        self.input_bytes += (end - start) as u64 + line.cut_bytes + 1;
+        self.cut_bytes += line.cut_bytes;
+        if self.bytes.len() >= CHUNK_BYTES {
+            self.seal();
+        }
+    }
+
+    /// What a chunk begins with that was, or may have been, read before a crash. `None`: a new one.
+    fn note_at(&mut self, ns: u64) -> Option<Begun> {
+        while self.notes.front().is_some_and(|note| note.end < ns) {
+            self.notes.pop_front();
+        }
+        let note = self.notes.front()?;
+        let is_within = note.start <= ns;
+        let seen_ms = if is_within { note.seen_ms } else { clock::now_ms() };
+        Some(Begun { seen_ms, replayed: true, note_end: is_within.then_some(note.end) })
+    }
+
+    /// Closes the open chunk before a line that belongs to another piece. Returns where the line starts now.
+    fn place(&mut self, start: usize, begun: Option<Begun>) -> usize {
+        let is_same = |begun: Begun| self.begun.replayed == begun.replayed && self.begun.note_end == begun.note_end;
+        if self.lines.is_empty() || is_same(begun.unwrap_or_default()) {
+            return start;
+        }
+        let text = self.bytes.split_off(start);
+        self.seal();
+        self.bytes = text;
+        0
+    }
+
+    /// The other stream went on by `bytes`, to `point_ns`. When that was much and this one was silent, an empty chunk
+    /// moves its cursor along.
+    fn pass(&mut self, bytes: usize, point_ns: u64) {
+        self.passed_bytes += bytes;
+        let silent = self.lines.is_empty() && self.unfinished.is_none() && self.seen.is_settled();
+        if self.passed_bytes >= CHUNK_BYTES && silent {
+            self.begun = Begun { seen_ms: clock::now_ms(), ..Begun::default() };
+            self.close(point_ns, point_ns);
+        }
+    }
+
+    fn seal(&mut self) {
+        if let (Some(first), Some(last)) = (self.lines.first(), self.lines.last()) {
+            self.close(first.position.at, last.position.at);
+        }
+    }
+
+    fn close(&mut self, start: u64, end: u64) {
+        let unfinished = self.unfinished.as_mut().map(|line| std::mem::take(&mut line.start));
+        let rest = unfinished.map(|start| self.bytes.split_off(start)).unwrap_or_default();
+        self.passed_bytes = 0;
+        self.ready.push(Chunk {
+            source: Arc::clone(&self.source),
+            generation: self.generation,
+            bytes: std::mem::replace(&mut self.bytes, rest),
+            lines: std::mem::take(&mut self.lines),
+            seen_ms: self.begun.seen_ms,
+            start,
+            end,
+            cursor: Cursor::Docker { time_ns: end, recent: self.seen.recent() },
+            input_bytes: std::mem::take(&mut self.input_bytes),
+            cut_bytes: std::mem::take(&mut self.cut_bytes),
+            replayed: self.begun.replayed,
+        });
+    }
+
+    fn drop_unfinished(&mut self) {
+        if let Some(line) = self.unfinished.take() {
+            self.bytes.truncate(line.start);
+        }
+    }
+}
+
+fn low_half(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).expect("the low 32 bits fit 32 bits")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Containers through the Docker Engine's API: which ones, and their lines as chunks. Understands no line, and does not
+//! read the engine's own files.
+//!
+//! ```text
+//! watch   list + events: one follower a container      api     the engine: bollard, and our own `logs`
+//! follow  one container's life: attach, drain, park     facts   names, labels, which containers are wanted
+//! logs    frames to lines to chunks, one log a stream   frames  the bytes of a `logs` body
+//! seen    which lines were read before
+//! ```
+
+mod api;
+mod facts;
+mod follow;
+mod frames;
+mod logs;
+mod seen;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tokio::sync::{mpsc, watch as signal};
+
+pub use api::Error;
+
+use crate::base::chunk::Chunk;
+use crate::base::fault::Fault;
+use crate::base::metrics::Metrics;
+use crate::base::quantity::Size;
+use crate::base::source::{Identity, Resume, SourceId, Stream, fingerprint};
+
+/// A `[source.NAME]` with `type = "docker"` as the user writes it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The engine: `unix:///path`, `tcp://host:port`, `http://…` or `https://…`. Absent: `DOCKER_HOST`, else
+    /// `unix:///var/run/docker.sock`.
+    pub host: Option<String>,
+    /// PEM file of the authorities that may sign the engine's certificate. Absent: `ca.pem` in `DOCKER_CERT_PATH`
+    /// when `DOCKER_TLS_VERIFY` is set.
+    pub tls_ca: Option<String>,
+    /// PEM file of the certificate shown to the engine. Absent: `cert.pem` in the same folder.
+    pub tls_cert: Option<String>,
+    /// PEM file of its key. Absent: `key.pem` in the same folder.
+    pub tls_key: Option<String>,
+    /// Globs over names and full ids. Empty: all containers.
+    pub containers: Vec<String>,
+    /// Globs over names and full ids; wins over all else.
+    pub exclude_containers: Vec<String>,
+    /// Labels that a container must have, all of them: `key` or `key=value`.
+    pub labels: Vec<String>,
+    /// Globs over image names. Empty: any image.
+    pub images: Vec<String>,
+    /// Whether the agent's own container is read too.
+    pub include_self: bool,
+    /// Zone of time stamps that have none: IANA name, `local` or `utc`.
+    pub timezone: String,
+    /// Longer lines are cut, marked and counted.
+    pub max_line: Size,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: None,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            containers: Vec::new(),
+            exclude_containers: Vec::new(),
+            labels: Vec::new(),
+            images: Vec::new(),
+            include_self: false,
+            timezone: "utc".to_owned(),
+            max_line: Size(1 << 20),
+        }
+    }
+}
+
+/// What the agent gives a source to work with.
+#[derive(Clone)]
+pub struct Hooks {
+    /// Where a stream of a container goes on; asked once a run for each, and mints its id at first sight.
+    pub resume: Arc<dyn Fn(&Identity) -> Resume + Send + Sync>,
+    /// Where chunks go. Waiting for room is the pause.
+    pub chunks: mpsc::Sender<Chunk>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Called when a stream will never have more: its container was removed.
+    pub finished: Arc<dyn Fn(SourceId) + Send + Sync>,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
+
+/// A checked configuration, ready to run.
+#[derive(Debug)]
+pub struct Docker {
+    engine: api::Engine,
+    selection: facts::Selection,
+    source_name: Arc<str>,
+    timezone: Arc<str>,
+    max_line: usize,
+}
+
+impl Docker {
+    /// Checks what the user wrote. Opens no connection; reads the TLS files.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn new(config: &Config, source_name: Arc<str>) -> Result<Self, Vec<Fault>> {
+        let selection = facts::Selection::new(config);
+        let engine = api::Engine::new(config).map_err(|error| error.fault());
+        match (engine, selection) {
+            (Ok(engine), Ok(selection)) => Ok(Self {
+                engine,
+                selection,
+                source_name,
+                timezone: config.timezone.as_str().into(),
+                max_line: config.max_line.as_usize(),
+            }),
+            (engine, selection) => {
+                Err(engine.err().into_iter().chain(selection.err().into_iter().flatten()).collect())
+            }
+        }
+    }
+
+    /// Whether an engine answers.
+    ///
+    /// # Errors
+    /// When none does.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.engine.ping().await
+    }
+
+    /// Reads until `stop` becomes true, or the receiver of the chunks is gone: an engine that is away is waited for.
+    /// With `once` it reads what all containers have now, and returns.
+    ///
+    /// # Errors
+    /// Only with `once`: when the engine or a container's log cannot be read.
+    pub async fn run(self, once: bool, hooks: Hooks, stop: signal::Receiver<bool>) -> Result<(), Error> {
+        let shared = follow::Shared::new(self, hooks);
+        if once { watch::read_all(shared, stop).await } else { watch::Watch::new(shared, stop).run().await }
+    }
+}
+
+/// Whether an engine answers at the configured address.
+///
+/// # Errors
+/// When the address is wrong or none answers.
+pub async fn ping(config: &Config) -> Result<(), Error> {
+    api::Engine::new(config)?.ping().await
+}
+
+/// The id of one stream of a container: from facts that stay, so that it is the same without the state folder.
+#[must_use]
+pub fn mint(container_id: &str, stream: Stream) -> SourceId {
+    SourceId::new(fingerprint(format!("{container_id}/{}", stream.name()).as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_keeps_the_id_that_it_was_first_given() {
+        let container = "4c01db0b339c4b2f0f2b1c2f7f8f3a0f5d8a3a0f9b6a7f1e2d3c4b5a69788796";
+        assert_ne!(mint(container, Stream::Stdout), mint(container, Stream::Stderr));
+        assert_eq!(mint("x", Stream::Stdout).to_string(), "0000000000");
+    }
+
+    #[test]
+    fn every_fault_of_a_configuration_is_told_at_once() {
+        let config = Config {
+            host: Some("carrier://pigeon".to_owned()),
+            containers: vec!["a[".to_owned()],
+            images: vec!["{".to_owned()],
+            labels: vec!["=x".to_owned()],
+            ..Config::default()
+        };
+        let faults = Docker::new(&config, "c".into()).unwrap_err();
+        let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["host", "containers[0]", "images[0]", "labels[0]"]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Payment card numbers, proved by issuer, length and check digit. Not numbers that are only a part of a longer one.
+
+use super::detectors::Found;
+use super::edges::{ends_word, follows_escape, is_word};
+use super::keys::Keys;
+
+/// The fewest digits of a card.
+const SHORTEST: usize = 13;
+/// The most: ISO/IEC 7812-1.
+const LONGEST: usize = 19;
+
+/// First and last six digits of an issuer's range, and its lengths. From the ranges that the networks publish, as
+/// collected in <https://en.wikipedia.org/wiki/Payment_card_number>.
+const ISSUERS: &[(u32, u32, &[usize])] = &[
+    (180_000, 180_099, &[15]),                         // JCB
+    (213_100, 213_199, &[15]),                         // JCB
+    (220_000, 220_499, &[16, 17, 18, 19]),             // Mir
+    (222_100, 272_099, &[16]),                         // Mastercard
+    (300_000, 305_999, &[14, 16]),                     // Diners Club
+    (309_500, 309_599, &[14, 16]),                     // Diners Club
+    (340_000, 349_999, &[15]),                         // American Express
+    (352_800, 358_999, &[16, 17, 18, 19]),             // JCB
+    (360_000, 369_999, &[14, 16]),                     // Diners Club
+    (370_000, 379_999, &[15]),                         // American Express
+    (380_000, 399_999, &[14, 16]),                     // Diners Club
+    (400_000, 499_999, &[13, 16, 19]),                 // Visa
+    (501_800, 501_899, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (502_000, 502_099, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (503_800, 503_899, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (506_000, 509_999, &[16, 18, 19]),                 // Verve, Elo, RuPay
+    (510_000, 559_999, &[16]),                         // Mastercard
+    (560_200, 561_299, &[13, 14, 15, 16, 17, 18, 19]), // Maestro, Bankcard
+    (589_300, 589_399, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (600_000, 609_999, &[16, 17, 18, 19]),             // Discover, RuPay, Hipercard
+    (620_000, 629_999, &[16, 17, 18, 19]),             // UnionPay
+    (630_400, 630_499, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (636_000, 639_999, &[16, 17, 18, 19]),             // InstaPayment, Elo
+    (644_000, 659_999, &[16, 17, 18, 19]),             // Discover, RuPay, Troy
+    (675_900, 676_399, &[13, 14, 15, 16, 17, 18, 19]), // Maestro
+    (810_000, 829_999, &[16, 17, 18, 19]),             // UnionPay, RuPay
+    (860_000, 860_099, &[16]),                         // UzCard
+    (911_200, 911_299, &[16]),                         // Belkart
+    (979_200, 979_299, &[16]),                         // Troy
+    (986_000, 986_099, &[16]),                         // Humo
+];
+
+/// How cards are written in groups, longest first.
+const GROUPS: [&[usize]; 8] = [
+    &[4, 4, 4, 4, 3],
+    &[6, 13],
+    &[4, 4, 4, 4, 2],
+    &[4, 4, 4, 4, 1],
+    &[4, 4, 4, 4],
+    &[4, 6, 5],
+    &[4, 6, 4],
+    &[4, 4, 4, 1],
+];
+
+/// A card's number, not only what looks like one: ids and times are far more frequent.
+pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
+    next(bytes, from).map(|(start, _)| start)
+}
+
+/// All card numbers.
+pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
+    let mut from = 0;
+    while let Some((start, end)) = next(text.as_bytes(), from) {
+        found.push(start, end);
+        from = end;
+    }
+}
+
+fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut from = from;
+    while let Some((start, end)) = next_stretch(bytes, from) {
+        if let Some(card) = card_within(bytes, start, end) {
+            return Some(card);
+        }
+        from = end;
+    }
+    None
+}
+
+/// The next stretch of digits, spaces and dashes that is long enough. A byte that is none of them rules out the
+/// twelve before and after it, so most bytes are never looked at.
+fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut start = from;
+    while let Some(window) = bytes.get(start..start + SHORTEST) {
+        if let Some(at) = window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)]) {
+            start += at + 1;
+            continue;
+        }
+        let rest = &bytes[start + SHORTEST..];
+        let length = rest.iter().position(|&byte| !IS_CARD_BYTE[usize::from(byte)]).unwrap_or(rest.len());
+        return Some((start, start + SHORTEST + length));
+    }
+    None
+}
+
+static IS_CARD_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        table[digit as usize] = true;
+        digit += 1;
+    }
+    table[b' ' as usize] = true;
+    table[b'-' as usize] = true;
+    table
+};
+
+/// The first card that begins in a stretch.
+fn card_within(bytes: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let mut at = start;
+    while at + SHORTEST <= end {
+        let digits = bytes[at..end].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            at += 1;
+            continue;
+        }
+        if begins_number(bytes, at) {
+            if (SHORTEST..=LONGEST).contains(&digits)
+                && ends_number(bytes, at + digits)
+                && is_card(&bytes[at..at + digits])
+            {
+                return Some((at, at + digits));
+            }
+            if let Some(card_end) = GROUPS.iter().find_map(|groups| grouped(&bytes[..end], at, groups)) {
+                return Some((at, card_end)).filter(|_| ends_number(bytes, card_end));
+            }
+        }
+        at += digits;
+    }
+    None
+}
+
+/// Where a card that is written in `groups` from `at` on ends.
+fn grouped(bytes: &[u8], at: usize, groups: &[usize]) -> Option<usize> {
+    let separator = *bytes.get(at + groups[0])?;
+    if separator == b'-' && at > 0 && bytes[at - 1] == b'-' {
+        return None;
+    }
+    let mut card = [0; LONGEST];
+    let mut length = 0;
+    let mut from = at;
+    for (index, &size) in groups.iter().enumerate() {
+        if index > 0 {
+            if *bytes.get(from)? != separator {
+                return None;
+            }
+            from += 1;
+        }
+        let group = bytes.get(from..from + size).filter(|group| group.iter().all(u8::is_ascii_digit))?;
+        card[length..length + size].copy_from_slice(group);
+        length += size;
+        from += size;
+    }
+    let goes_on = bytes.get(from).is_some_and(u8::is_ascii_digit)
+        || (separator == b'-' && bytes.get(from) == Some(&b'-') && !ends_word(bytes, from + 1));
+    (!goes_on && is_card(&card[..length])).then_some(from)
+}
+
+/// Not in a word, and not the decimals of a fraction.
+fn begins_number(bytes: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1) else { return true };
+    if bytes[before] == b'.' {
+        return before == 0 || !bytes[before - 1].is_ascii_digit();
+    }
+    !is_word(bytes[before]) || bytes[before] >= 0x80 || follows_escape(bytes, at)
+}
+
+fn ends_number(bytes: &[u8], at: usize) -> bool {
+    let fraction = bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+    !fraction && bytes.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+}
+
+/// Issuer, length and check digit, of digits only.
+fn is_card(digits: &[u8]) -> bool {
+    let issuer = digits[..6].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    let known =
+        ISSUERS.iter().any(|(low, high, lengths)| (*low..=*high).contains(&issuer) && lengths.contains(&digits.len()));
+    known && passes_luhn(digits)
+}
+
+/// ISO/IEC 7812-1, annex B.
+fn passes_luhn(digits: &[u8]) -> bool {
+    let doubled = |(index, digit): (usize, &u8)| {
+        let value = u32::from(digit - b'0');
+        if index % 2 == 0 { value } else { value * 2 % 10 + value / 5 }
+    };
+    digits.iter().rev().enumerate().map(doubled).sum::<u32>().is_multiple_of(10)
+}

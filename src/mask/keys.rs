@@ -1,0 +1,166 @@
+//! Names whose values are secret: `password`, `accessToken`, `X-Api-Key`. Knows names only, not where values end.
+
+use super::edges::{is_word, starts_word};
+
+/// Names that are secret at the end of any word: `PGPASSWORD`, `clientSecret`, `access_token`, `jsessionid`.
+const ANYWHERE: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "api_key",
+    "access_key",
+    "access_key_id",
+    "private_key",
+    "secret_key",
+    "secret_key_base",
+    "signing_key",
+    "encryption_key",
+    "session_id",
+    "sess_id",
+    "credential",
+    "credentials",
+    "password_hash",
+    "password_confirmation",
+    "пароль",
+    "токен",
+];
+
+/// Names that are secret only as whole words: `user_pwd`, not `cpwd`.
+const WORDS: &[&str] =
+    &["pass", "pwd", "jwt", "otp", "cvv", "cvc", "authorization", "csrf", "session_key", "connect.sid"];
+
+/// Names whose value is a list of `name=value;`, only as whole words.
+const LISTS: &[&str] = &["cookie", "cookies", "set_cookie"];
+
+/// How many values of the table of last letters there are.
+const ENDINGS: usize = 1024;
+
+/// What kind of value a secret name has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One word, or a quoted text.
+    Value,
+    /// `name=value; name=value`, as in a cookie.
+    List,
+}
+
+/// All secret names, ready to be compared from their ends.
+#[derive(Debug)]
+pub(super) struct Keys {
+    by_last: Vec<Vec<Name>>,
+    /// Whether some name ends with two such letters: turns most words away at once.
+    endings: Vec<bool>,
+    except: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Name {
+    /// Lower case, no separators, last byte first.
+    reversed: Vec<u8>,
+    anywhere: bool,
+    kind: Kind,
+}
+
+impl Keys {
+    /// The built-in names and the user's `own`, less those in `except`, which are whole names.
+    pub(super) fn new(own: &[String], except: &[String]) -> Self {
+        let mut keys = Self {
+            by_last: (0..256).map(|_| Vec::new()).collect(),
+            endings: vec![false; ENDINGS],
+            except: except.iter().map(|name| plain(name)).collect(),
+        };
+        ANYWHERE.iter().for_each(|name| keys.insert(name, true, Kind::Value));
+        WORDS.iter().for_each(|name| keys.insert(name, false, Kind::Value));
+        LISTS.iter().for_each(|name| keys.insert(name, false, Kind::List));
+        own.iter().for_each(|name| keys.insert(name, false, Kind::Value));
+        keys
+    }
+
+    /// Letters beyond ASCII are compared in the cases that people write: lower, upper, first letter upper.
+    fn insert(&mut self, name: &str, anywhere: bool, kind: Kind) {
+        let lower = plain(name);
+        let mut letters = lower.chars();
+        let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        let mut forms = [lower.to_uppercase(), title, lower].map(|form| form.to_ascii_lowercase()).to_vec();
+        forms.dedup();
+        for form in forms {
+            let reversed: Vec<u8> = form.bytes().rev().collect();
+            let &[last, before, ..] = &reversed[..] else {
+                if let &[only] = &reversed[..] {
+                    self.endings.fill(true);
+                    self.by_last[usize::from(only)].push(Name { reversed, anywhere, kind });
+                }
+                continue;
+            };
+            self.endings[ending(last, before)] = true;
+            self.by_last[usize::from(last)].push(Name { reversed, anywhere, kind });
+        }
+    }
+
+    /// Whether the name that ends at `end` is secret. A single digit after it (`password2`) does not count.
+    pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
+        let &[.., before, last] = bytes.get(..end)? else { return self.secret_at(bytes, end) };
+        if last.is_ascii_digit() {
+            return if before.is_ascii_alphabetic() { self.secret_at(bytes, end - 1) } else { None };
+        }
+        let may_end =
+            is_separator(before) || self.endings[ending(last.to_ascii_lowercase(), before.to_ascii_lowercase())];
+        if may_end { self.secret_at(bytes, end) } else { None }
+    }
+
+    fn secret_at(&self, bytes: &[u8], end: usize) -> Option<Kind> {
+        let last = end.checked_sub(1)?;
+        let names = &self.by_last[usize::from(bytes[last].to_ascii_lowercase())];
+        let name = names.iter().find(|name| {
+            starts_at(bytes, end, &name.reversed).is_some_and(|start| name.anywhere || starts_word(bytes, start))
+        })?;
+        (!self.is_excepted(&bytes[..end])).then_some(name.kind)
+    }
+
+    fn is_excepted(&self, bytes: &[u8]) -> bool {
+        let stands_alone = |start: usize| {
+            start == 0 || (!is_word(bytes[start - 1]) && !is_separator(bytes[start - 1])) || bytes[start - 1] == b' '
+        };
+        self.except.iter().any(|name| {
+            let reversed = name.bytes().rev();
+            let reversed: &mut dyn Iterator<Item = u8> = &mut reversed.into_iter();
+            starts_with_reversed(bytes, bytes.len(), reversed).is_some_and(stands_alone)
+        })
+    }
+}
+
+/// Lower case, without separators.
+pub(super) fn plain(name: &str) -> String {
+    let is_kept = |one: &char| u8::try_from(*one).map_or(true, |byte| !is_separator(byte));
+    name.to_lowercase().chars().filter(is_kept).collect()
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.' | b' ')
+}
+
+fn ending(last: u8, before: u8) -> usize {
+    (usize::from(last) * 37 + usize::from(before)) % ENDINGS
+}
+
+/// Where the name that ends at `end` starts, if it is `reversed`.
+fn starts_at(bytes: &[u8], end: usize, reversed: &[u8]) -> Option<usize> {
+    starts_with_reversed(bytes, end, &mut reversed.iter().copied())
+}
+
+fn starts_with_reversed(bytes: &[u8], end: usize, reversed: &mut dyn Iterator<Item = u8>) -> Option<usize> {
+    let mut at = end;
+    for (index, wanted) in reversed.enumerate() {
+        while index > 0 && at > 0 && is_separator(bytes[at - 1]) {
+            at -= 1;
+        }
+        at = at.checked_sub(1)?;
+        if bytes[at].to_ascii_lowercase() != wanted {
+            return None;
+        }
+    }
+    Some(at)
+}

@@ -1,0 +1,153 @@
+//! Masks one text without escapes: first the user's rules, then the detectors. Knows neither lines nor JSON.
+
+use super::detectors::{DETECTORS, Found, Set, Span};
+use super::keys::Keys;
+use super::look::Look;
+use super::rules::Rule;
+use super::{Held, object};
+
+/// What was compiled from the configuration.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) wanted: Set,
+    pub(super) keys: Keys,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// Buffers, reused from text to text.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    pub(super) look: Look,
+    found: Found,
+    unescaped: String,
+    ruled: String,
+    spare: String,
+    masked: String,
+    /// Hits by detector, then by rule; of the record at hand.
+    pub(super) counts: Vec<u64>,
+}
+
+/// Rules and buffers, together for the time of one record.
+pub(super) struct Rewriter<'a> {
+    rules: &'a Rules,
+    buffers: &'a mut Buffers,
+    /// What the look found in the string at hand.
+    set: Set,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(rules: &'a Rules, buffers: &'a mut Buffers) -> Self {
+        Self { rules, buffers, set: rules.wanted }
+    }
+
+    /// Counts a hit of a detector.
+    pub(super) fn count(&mut self, row: usize) {
+        self.buffers.counts[row] += 1;
+    }
+
+    /// Whether a JSON key, as it stands in the text, is secret.
+    pub(super) fn is_secret(&mut self, raw: &str, has_escapes: bool) -> bool {
+        let Rules { wanted, keys, .. } = self.rules;
+        if !wanted.contains(super::detectors::SECRET) {
+            return false;
+        }
+        if !has_escapes {
+            return keys.secret_before(raw.as_bytes(), raw.len()).is_some();
+        }
+        let key = &mut self.buffers.unescaped;
+        object::unescape(raw, key).is_ok() && keys.secret_before(key.as_bytes(), key.len()).is_some()
+    }
+
+    /// Whether `start..end` of `text`, the inside of a JSON string, must be examined.
+    pub(super) fn look(&mut self, text: &str, start: usize, end: usize, has_escapes: bool) -> bool {
+        let Rules { wanted, keys, rules } = self.rules;
+        if has_escapes || !rules.is_empty() {
+            self.set = *wanted;
+            return true;
+        }
+        self.set = self.buffers.look.within(text, start, end, *wanted, keys).set;
+        !self.set.is_empty()
+    }
+
+    /// A JSON string's inside with escapes undone and masked; `None`: nothing to mask.
+    pub(super) fn escaped(&mut self, raw: &str) -> Result<Option<&str>, Held> {
+        let mut text = std::mem::take(&mut self.buffers.unescaped);
+        let unescaped = object::unescape(raw, &mut text);
+        self.buffers.unescaped = text;
+        unescaped?;
+        self.rewrite(None)
+    }
+
+    /// A text masked; `None`: nothing to mask.
+    pub(super) fn plain(&mut self, text: &str) -> Result<Option<&str>, Held> {
+        self.rewrite(Some(text))
+    }
+
+    /// Appends a line of plain text to `out`, masked, where the detectors of `set` may find something. `false`: nothing
+    /// to mask, `out` is as it was.
+    pub(super) fn line(&mut self, text: &str, set: Set, out: &mut String) -> Result<bool, Held> {
+        self.set = set;
+        let masked = self.plain(text)?;
+        out.push_str(masked.unwrap_or_default());
+        Ok(masked.is_some())
+    }
+
+    /// `None`: what was unescaped.
+    fn rewrite(&mut self, text: Option<&str>) -> Result<Option<&str>, Held> {
+        let Rules { wanted, keys, rules } = self.rules;
+        let Buffers { found, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
+        let text = text.unwrap_or(unescaped);
+        let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
+        let (text, set) = if is_ruled { (ruled.as_str(), *wanted) } else { (text, self.set) };
+        let spans = found.search(text, set, keys);
+        if spans.is_empty() {
+            return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
+        }
+        masked.clear();
+        write_masked(text, spans, masked, counts);
+        Ok(Some(&self.buffers.masked))
+    }
+}
+
+/// Leaves what the rules made of `text` in `ruled`. `false`: they changed nothing.
+fn apply_rules(
+    rules: &[Rule],
+    text: &str,
+    ruled: &mut String,
+    spare: &mut String,
+    counts: &mut [u64],
+) -> Result<bool, Held> {
+    let mut is_ruled = false;
+    for (index, rule) in rules.iter().enumerate() {
+        let current = if is_ruled { ruled.as_str() } else { text };
+        if !rule.is_match(current) {
+            continue;
+        }
+        let count = rule.apply(current, spare)?;
+        if count > 0 {
+            counts[DETECTORS.len() + index] += count;
+            std::mem::swap(ruled, spare);
+            is_ruled = true;
+        }
+    }
+    Ok(is_ruled)
+}
+
+fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64]) {
+    let mut copied = 0;
+    for span in spans {
+        out.push_str(&text[copied..span.start]);
+        let quote = |out: &mut String| {
+            if let Some(quote) = span.quote {
+                out.extend(std::iter::repeat_n('\\', quote.slashes));
+                out.push(char::from(quote.mark));
+            }
+        };
+        quote(out);
+        out.push_str(DETECTORS[span.row].tag);
+        quote(out);
+        counts[span.row] += 1;
+        copied = span.end;
+    }
+    out.push_str(&text[copied..]);
+}

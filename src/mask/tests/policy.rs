@@ -1,0 +1,108 @@
+//! What the user can set, and what is said of mistakes.
+
+use super::{default_masker, hits, mask, mask_with};
+use crate::base::records::{Fields, Key};
+use crate::mask::{Config, Masker, Scratch};
+
+fn config(toml: &str) -> Config {
+    toml::from_str(toml).unwrap()
+}
+
+fn masker(toml: &str) -> Masker {
+    Masker::new(&config(toml)).unwrap()
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_their_keys() {
+    let config = config(
+        r#"
+        detect = ["email", "emial"]
+        keys = ["x", "__"]
+        rule = [
+            { name = "a", regex = "(" },
+            { name = "email", regex = "x*" },
+            { name = "b c", regex = "x", replace = "$1 $$ ${n}" },
+        ]
+        "#,
+    );
+    let faults = Masker::new(&config).unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    let expected = [
+        "detect[1]",
+        "keys",
+        "keys[1]",
+        "rule[0].regex",
+        "rule[1].regex",
+        "rule[2].name",
+        "rule[2].replace",
+        "rule[2].replace",
+        "rule[1].name",
+    ];
+    assert_eq!(keys, expected);
+    assert!(faults[0].hint.as_ref().unwrap().contains("did you mean \"email\""));
+    assert_eq!(faults[3].message, "cannot compile the pattern: unclosed group");
+    assert!(toml::from_str::<Config>("detekt = []").is_err());
+}
+
+#[test]
+fn settings_do_what_they_say() {
+    let off = r#"{"password":"x","m":"a@b.io"}"#;
+    for (toml, from, to) in [
+        ("enabled = false", off, off),
+        ("detect = []", off, off),
+        (r#"detect = ["email"]"#, off, r#"{"password":"x","m":"[email]"}"#),
+        (r#"detect = ["ipv4"]"#, "from 10.0.0.1 a@b.io", "from [ipv4] a@b.io"),
+        (
+            r#"keys = ["card-number", "ФИО"]"#,
+            r#"{"cardNumber":1,"Фио":"x"}"#,
+            r#"{"cardNumber":"[secret]","Фио":"[secret]"}"#,
+        ),
+        (r#"keys = ["pin"]"#, "userPin=1 spin=2 PIN: 3", "userPin=[secret] spin=2 PIN: [secret]"),
+        (r#"keys = ["x"]"#, "x=1 max=2 X=3", "x=[secret] max=2 X=[secret]"),
+        (r#"except_keys = ["nextPageToken"]"#, "next_page_token=a token=b", "next_page_token=a token=[secret]"),
+        (r#"except_keys = ["token"]"#, r#"{"token":"a","my_token":"b"}"#, r#"{"token":"a","my_token":"[secret]"}"#),
+    ] {
+        assert_eq!(mask(&masker(toml), &[from]), [to], "{toml}");
+    }
+}
+
+#[test]
+fn rules_see_messages_strings_keys_and_numbers_and_detectors_see_their_output() {
+    let order = r#"rule = [{ name = "order", regex = '\bA(\d+)\b' }, { name = "tail", regex = '(\d{2})\d{4}', replace = "$1…" }]"#;
+    let masker = masker(order);
+    for (from, to) in [
+        ("took A17", "took [order]"),
+        (r#"{"A1":"\"A2\"","n":123456}"#, r#"{"[order]":"\"[order]\"","n":"12…"}"#),
+        (r#"{"m":"\u00411"}"#, r#"{"m":"[order]"}"#),
+        ("A1 a@b.io", "[order] [email]"),
+        ("clean", "clean"),
+    ] {
+        assert_eq!(mask(&masker, &[from]), [to]);
+    }
+    assert_eq!(hits(&masker, &["A1 A2 333333"]), [("order".to_owned(), 2), ("tail".to_owned(), 1)]);
+    let leak = r#"rule = [{ name = "r", regex = '<(\w+)>', replace = "$1@x.io" }]"#;
+    assert_eq!(mask(&self::masker(leak), &["<bob>"]), ["[email]"]);
+}
+
+#[test]
+fn what_grows_without_measure_is_held_back() {
+    let doubling = r#"{ name = "NAME", regex = '\w+', replace = "$0 $0 $0 $0" }"#;
+    let rules: Vec<String> = (0..12).map(|index| doubling.replace("NAME", &format!("r{index}"))).collect();
+    let masker = masker(&format!("rule = [{}]", rules.join(",")));
+    let mut scratch = Scratch::default();
+    assert_eq!(mask_with(&masker, &["word", "", r#"{"a":1}"#], &mut scratch), [""]);
+    assert_eq!(scratch.held, 2);
+    assert_eq!(scratch.hits.iter().sum::<u64>(), 0, "what is held is not counted as masked");
+    assert_eq!(masker.text("word"), "[held]");
+    assert_eq!(mask_with(&masker, &[""], &mut scratch), [""]);
+    assert_eq!(scratch.held, 0, "of this chunk only");
+}
+
+#[test]
+fn fixed_fields_are_masked() {
+    let fields =
+        Fields(vec![(Key::ContainerName, "api".into()), (Key::Filename, "/home/bob@example.com/x.log".into())]);
+    let masked = default_masker().fields(&fields);
+    assert_eq!(masked.get(Key::ContainerName), Some("api"));
+    assert_eq!(masked.get(Key::Filename), Some("/home/[email]/x.log"));
+}

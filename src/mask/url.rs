@@ -1,0 +1,50 @@
+//! Passwords in URLs, `scheme://user:password@host`. The user and the host stay; query parameters are `secret`'s.
+
+use memchr::{memchr_iter, memmem};
+
+use super::detectors::{Found, is_tag};
+use super::keys::Keys;
+
+/// An `@` right after something.
+pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
+    memchr_iter(b'@', &bytes[from..]).map(|at| from + at).find(|&at| {
+        let before = at.checked_sub(1).map_or(b' ', |one| bytes[one]);
+        match before {
+            b'"' => at >= 2 && bytes[at - 2] == b'\\',
+            _ => !before.is_ascii_whitespace(),
+        }
+    })
+}
+
+/// All passwords.
+pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
+    let bytes = text.as_bytes();
+    let mut schemes = memmem::find_iter(bytes, "://").peekable();
+    while let Some(at) = schemes.next() {
+        let start = at + 3;
+        let limit = schemes.peek().copied().unwrap_or(bytes.len());
+        let length = bytes[start.min(limit)..limit].iter().take_while(|&&byte| !ends_url(byte)).count();
+        if let Some((from, to)) = password(&bytes[start..start + length]) {
+            found.push(start + from, start + to);
+        }
+    }
+}
+
+const fn ends_url(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>')
+}
+
+/// The password's range in what follows `://`. Careless ones hold a bare `/`, `?` or `#`, which a port never does.
+fn password(rest: &[u8]) -> Option<(usize, usize)> {
+    let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let colon = rest[..path].iter().position(|&byte| byte == b':')?;
+    let is_port = rest[colon + 1..path].iter().all(u8::is_ascii_digit);
+    let within_authority = memchr::memrchr(b'@', &rest[..path]).filter(|&at| at > colon);
+    let at = match within_authority {
+        Some(at) => at,
+        None if is_port => return None,
+        None => memchr::memrchr(b'@', rest)?,
+    };
+    let start = colon + 1;
+    (start < at && !is_tag(&rest[start..at])).then_some((start, at))
+}

@@ -1,0 +1,225 @@
+//! What Elasticsearch and OpenSearch answer to a bulk request, and what it means. Pure: acts on nothing.
+//!
+//! Status codes and error types: elastic.co, "Bulk API"; types also as measured on 7.17, 8.19, OpenSearch 2.19, 3.6.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::response::{Response, short};
+use super::super::{Answer, Verdict};
+
+/// From so many refused items on, one reason for most of a batch speaks of the index, not of its documents.
+const MANY: usize = 10;
+
+const HINT_CREDENTIALS: &str = "check username, password or api_key of this output";
+const HINT_RIGHTS: &str = "allow this user to create documents and indices of this name, or lift the write block";
+const HINT_URL: &str = "check the url of this output: it must lead to the store's own HTTP interface";
+const HINT_DISK: &str = "free disk space on the store: its flood-stage watermark made the index read-only";
+const HINT_INDEX: &str = "check the index option, the index template and the store's shard limit";
+const HINT_MISSING: &str = "create the index or data stream, or allow automatic creation";
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    items: Vec<ItemAnswer<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ItemAnswer<'a> {
+    #[serde(borrow, alias = "index")]
+    create: Outcome<'a>,
+}
+
+#[derive(Deserialize)]
+struct Outcome<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// An error as an item or a whole request carries it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Failure {
+    #[serde(rename = "type")]
+    kind: String,
+    reason: Option<String>,
+    caused_by: Option<Box<Failure>>,
+}
+
+/// Reads the answer to a bulk request of `items` documents. `rewrapped`: they were refused before and have their
+/// payload as text already, so that what is refused again is parked.
+#[must_use]
+pub fn answer(response: &Response<'_>, items: usize, rewrapped: bool) -> Answer {
+    match response.status {
+        200 => of_items(response, items, rewrapped),
+        status => Answer::Whole(of_request(status, response, items)),
+    }
+}
+
+fn of_items(response: &Response<'_>, sent: usize, rewrapped: bool) -> Answer {
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(response.body) else {
+        return Answer::Whole(not_an_answer(response));
+    };
+    let all_new = body.items.iter().all(|item| matches!(item.create.status, 200 | 201));
+    if all_new && body.items.len() == sent {
+        return Answer::Whole(Verdict::Delivered);
+    }
+    let mut verdicts: Vec<_> = body.items.iter().take(sent).map(|item| of_item(&item.create, response)).collect();
+    let lacking = || Verdict::Retry { after: None, reason: "the answer has fewer items than were sent".to_owned() };
+    verdicts.resize_with(sent, lacking);
+    if rewrapped {
+        settle_rewrapped(&mut verdicts);
+    }
+    Answer::Items(verdicts)
+}
+
+/// An answer that is not the store's: a proxy's page, or one that was cut off.
+fn not_an_answer(response: &Response<'_>) -> Verdict {
+    if response.is_page() {
+        return Verdict::Hold { reason: response.words(), hint: HINT_URL };
+    }
+    Verdict::Retry { after: response.after(), reason: "the answer is not whole JSON".to_owned() }
+}
+
+fn of_item(outcome: &Outcome<'_>, response: &Response<'_>) -> Verdict {
+    let failure = || Failure::read(outcome.error.map_or("", RawValue::get));
+    match outcome.status {
+        200 | 201 => Verdict::Delivered,
+        409 => Verdict::Repeated,
+        400 => refused(&failure()),
+        413 => Verdict::Park { reason: failure().words() },
+        401 => Verdict::Hold { reason: failure().words(), hint: HINT_CREDENTIALS },
+        403 => Verdict::Hold { reason: failure().words(), hint: HINT_RIGHTS },
+        404 => Verdict::Hold { reason: failure().words(), hint: HINT_MISSING },
+        status => busy(status, &failure(), response),
+    }
+}
+
+/// A 400 of one item: the document's fault, or the operator's.
+fn refused(failure: &Failure) -> Verdict {
+    if failure.is_of_document() {
+        return Verdict::Rewrap { reason: failure.document_words() };
+    }
+    Verdict::Hold { reason: failure.words(), hint: HINT_INDEX }
+}
+
+/// Too much at once, or not ready. A block for want of disk space is a 429 too, but lasts until somebody acts.
+fn busy(status: u16, failure: &Failure, response: &Response<'_>) -> Verdict {
+    if status == 429 && failure.kind == "cluster_block_exception" {
+        return Verdict::Hold { reason: failure.words(), hint: HINT_DISK };
+    }
+    let reason = match failure.words() {
+        words if words.is_empty() => format!("status {status}"),
+        words => words,
+    };
+    Verdict::Retry { after: response.after(), reason }
+}
+
+fn of_request(status: u16, response: &Response<'_>, items: usize) -> Verdict {
+    let failure = Failure::of_request(response);
+    let words = || match failure.words() {
+        words if words.is_empty() => response.words(),
+        words => words,
+    };
+    match status {
+        400 if response.is_page() => Verdict::Hold { reason: words(), hint: HINT_URL },
+        400 if items > 1 => Verdict::Split,
+        400 => Verdict::Park { reason: failure.document_words() },
+        413 if items > 1 => Verdict::Split,
+        413 => Verdict::Park { reason: "the store takes no request of this size".to_owned() },
+        401 => Verdict::Hold { reason: words(), hint: HINT_CREDENTIALS },
+        403 => Verdict::Hold { reason: words(), hint: HINT_RIGHTS },
+        408 => busy(status, &failure, response),
+        429 | 500.. => busy(status, &failure, response),
+        _ => Verdict::Hold { reason: words(), hint: HINT_URL },
+    }
+}
+
+/// Documents that were refused a second time are parked; but when most of many were, the index is at fault, and
+/// they are kept.
+fn settle_rewrapped(verdicts: &mut [Verdict]) {
+    let refused = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Rewrap { .. })).count();
+    let is_index = refused >= MANY && refused * 2 > verdicts.len();
+    for verdict in verdicts {
+        if let Verdict::Rewrap { reason } = verdict {
+            let reason = std::mem::take(reason);
+            *verdict = match is_index {
+                true => Verdict::Hold { reason, hint: HINT_INDEX },
+                false => Verdict::Park { reason },
+            };
+        }
+    }
+}
+
+/// What an `illegal_argument_exception` says when the operator must act, not the document change.
+const OPERATOR_WORDS: [&str; 6] =
+    ["pipeline with id", "alias", "data stream", "op_type", "index_not_found", "number_of_shards"];
+
+/// After these words a store quotes the document.
+const QUOTING_WORDS: [&str; 13] = [
+    "Preview of field's value",
+    "For input string",
+    "first immense term is",
+    "failed to parse date field [",
+    "Failed to parse value [",
+    "Cannot parse value [",
+    "Could not parse value [",
+    "Numeric value (",
+    "Unrecognized token",
+    "Value [",
+    "but found [",
+    " '",
+    " \"",
+];
+
+impl Failure {
+    fn read(text: &str) -> Self {
+        serde_json::from_str(text)
+            .unwrap_or_else(|_| Self { kind: text.trim_matches('"').to_owned(), ..Self::default() })
+    }
+
+    /// The error of a whole request: an object, a bare string, or not there.
+    fn of_request(response: &Response<'_>) -> Self {
+        #[derive(Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow)]
+            error: &'a RawValue,
+        }
+        serde_json::from_slice(response.body)
+            .map_or_else(|_| Self::default(), |one: Envelope<'_>| Self::read(one.error.get()))
+    }
+
+    /// Whether a 400 speaks of the document.
+    fn is_of_document(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        match self.kind.as_str() {
+            "illegal_argument_exception" => !OPERATOR_WORDS.iter().any(|words| reason.contains(words)),
+            "strict_dynamic_mapping_exception" | "max_bytes_length_exceeded_exception" => true,
+            kind => kind.contains("pars") || kind.contains("mapper"),
+        }
+    }
+
+    /// Type and reason, for errors that quote no document.
+    fn words(&self) -> String {
+        match &self.reason {
+            Some(reason) => short(&format!("{}: {reason}", self.kind)),
+            None => short(&self.kind),
+        }
+    }
+
+    /// Type and reason up to where the store begins to quote the document, and the type of the cause.
+    fn document_words(&self) -> String {
+        // A quote may be the first word.
+        let reason = format!(" {}", self.reason.as_deref().unwrap_or_default());
+        let quote = QUOTING_WORDS.iter().filter_map(|words| Some(reason.find(words)? + words.len())).min();
+        let told = match quote {
+            Some(end) => format!("{}…", reason[..end].trim_end_matches(['\'', '"', ' '])),
+            None => reason,
+        };
+        match &self.caused_by {
+            Some(cause) => short(&format!("{}:{told} ({})", self.kind, cause.kind)),
+            None => short(&format!("{}:{told}", self.kind)),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What Loki answers to a push, and what it means. Pure: acts on nothing.
+//!
+//! Statuses and texts: Loki's `pkg/validation/validate.go` and `pkg/distributor`, as measured on 3.7.8. Loki answers
+//! a whole push with one text, and a refusal often leaves the other lines stored.
+
+use super::super::response::{Response, short};
+use super::super::{Answer, Verdict};
+
+const HINT_CREDENTIALS: &str = "check username, password, bearer and tenant of this output";
+const HINT_TENANT: &str = "check the tenant of this output";
+const HINT_URL: &str = "check the url of this output: it must lead to loki's own HTTP interface";
+const HINT_BLOCKED: &str = "loki blocks ingestion for this tenant, or something answers in its place: ask its operator";
+
+/// Texts of a 400 that stored nothing because the body could not be read. A body above the store's limit looks like
+/// that too.
+const UNREADABLE: [&str; 5] =
+    ["loghttp.PushRequest", "unexpected EOF", "couldn't parse labels", "ReadString", "unmarshal"];
+/// Texts of a 400 that speak of the request, not of its lines.
+const MISCONFIGURED: [&str; 5] = ["org ID", "tenant ID", "Content-Encoding", "Content-Type", "mime:"];
+/// Texts of a 503 that was given before anything was stored.
+const TURNED_AWAY: [&str; 2] = ["cannot accept more requests", "circuit breaker open"];
+
+/// Reads the answer to a push of `items` lines.
+#[must_use]
+pub fn answer(response: &Response<'_>, items: usize) -> Answer {
+    let text = String::from_utf8_lossy(response.body);
+    let hold = |hint| Answer::Whole(Verdict::Hold { reason: response.words(), hint });
+    match response.status {
+        204 => Answer::Whole(Verdict::Delivered),
+        200..=299 => hold(HINT_BLOCKED),
+        400 => bad_request(response, &text, items),
+        401 | 403 => hold(HINT_CREDENTIALS),
+        413 => too_large(items, response),
+        422 => Answer::Whole(Verdict::Park { reason: short(&text) }),
+        429 => limited(response, &text, items),
+        408 | 500.. => failed(response, &text, items),
+        _ => hold(HINT_URL),
+    }
+}
+
+fn bad_request(response: &Response<'_>, text: &str, items: usize) -> Answer {
+    let says = |texts: &[&str]| texts.iter().any(|words| text.contains(words));
+    if response.is_page() {
+        return Answer::Whole(Verdict::Hold { reason: response.words(), hint: HINT_URL });
+    }
+    if says(&MISCONFIGURED) {
+        return Answer::Whole(Verdict::Hold { reason: short(text), hint: HINT_TENANT });
+    }
+    if says(&UNREADABLE) {
+        return match items {
+            0 | 1 => Answer::Whole(Verdict::Park { reason: short(without_quotes(text)) }),
+            _ => Answer::Whole(Verdict::Split),
+        };
+    }
+    Answer::Partly { reason: short(text) }
+}
+
+/// Loki's parser shows the bytes around an error: they are of a line.
+fn without_quotes(text: &str) -> &str {
+    text.split(", error found in").next().unwrap_or(text)
+}
+
+fn too_large(items: usize, response: &Response<'_>) -> Answer {
+    Answer::Whole(match items {
+        0 | 1 => Verdict::Park { reason: response.words() },
+        _ => Verdict::Split,
+    })
+}
+
+/// 429. A tenant's limit takes nothing; a stream's, and the limit of streams, leave other streams stored. A push
+/// above the burst can never pass, and the burst is not told: what exceeds the limit of a second is halved.
+fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
+    if items > 1 && wanted_bytes(text).zip(limit_bytes(text)).is_some_and(|(wanted, limit)| wanted > limit) {
+        return Answer::Whole(Verdict::Split);
+    }
+    let (after, reason) = (response.after(), short(text));
+    match text.contains("ingestion rate limit exceeded") || response.is_page() {
+        true => Answer::Whole(Verdict::Retry { after, reason }),
+        false => Answer::PartlyRetry { after, reason },
+    }
+}
+
+/// 5xx. Most leave open what was stored.
+fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
+    if text.contains("received message larger than max") {
+        return too_large(items, response);
+    }
+    let (after, reason) = (response.after(), response.words());
+    match TURNED_AWAY.iter().any(|words| text.contains(words)) {
+        true => Answer::Whole(Verdict::Retry { after, reason }),
+        false => Answer::PartlyRetry { after, reason },
+    }
+}
+
+/// How much the push tried to write, in bytes: of a tenant as told, of a stream the mean of the entries named (ten
+/// at most) times the entries ignored.
+fn wanted_bytes(text: &str) -> Option<f64> {
+    let told: Vec<f64> =
+        text.split("otaling ").skip(1).filter_map(|rest| quantity(rest.trim_start_matches('\''))).collect();
+    let mean = told.iter().sum::<f64>() / told.len() as f64;
+    let ignored = text.split("total ignored: ").nth(1).and_then(quantity).unwrap_or(1.0);
+    (!told.is_empty()).then_some(mean * ignored)
+}
+
+/// The limit of a second, in bytes: `(limit: 10485 bytes/sec)`, `(limit: 3MB/sec)`.
+fn limit_bytes(text: &str) -> Option<f64> {
+    text.split("(limit: ").nth(1).and_then(quantity)
+}
+
+/// A number with Loki's unit, at the beginning of `text`: `700B`, `1.5KB`, `3MB`, or no unit at all.
+fn quantity(text: &str) -> Option<f64> {
+    let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let number: f64 = text[..end].parse().ok()?;
+    let units = [("KB", 1024.0), ("MB", 1_048_576.0), ("GB", 1_073_741_824.0)];
+    let factor = units.iter().find(|(unit, _)| text[end..].starts_with(unit)).map_or(1.0, |(_, factor)| *factor);
+    Some(number * factor)
+}

@@ -1,0 +1,334 @@
+//! One batch to a store over HTTP, as often and in as many pieces as it takes, until every item has its fate.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use super::http::Silence;
+use super::loki::Presence;
+use super::park::ParkedRecord;
+use super::piece::{Language, Piece, Question};
+use super::retry::{Action, Attempt, Pause, Step, decide};
+use super::standing::Trouble;
+use super::{Destination, Error, Outcome, Store, elasticsearch, loki};
+use crate::base::batch::{Batch, Span};
+use crate::base::clock;
+use crate::base::metrics::Metric;
+use crate::output::{Answer, Verdict};
+
+/// While a destination is held, its credential files are looked at this often.
+const CREDENTIALS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+/// A store says what it stored only a moment after a partial refusal.
+const BEFORE_ASKING: Duration = Duration::from_millis(200);
+/// No limit of a store is smaller: what is learned below it was about one odd record.
+const SMALLEST_LIMIT: u64 = 64 << 10;
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Delivered,
+    Repeated,
+    Parked,
+}
+
+/// A batch on its way.
+pub(super) struct Delivery<'a> {
+    destination: &'a Destination,
+    store: &'a Store,
+    lane: u32,
+    spans: &'a [Span],
+    fates: Vec<Fate>,
+    /// What is still to be sent, next one last.
+    pieces: Vec<Piece>,
+    /// Length before compression of the largest piece that passed after one was too large.
+    passed: Option<u64>,
+}
+
+/// An answer, and whether the store may hold some of what it does not admit to.
+struct Heard {
+    answer: Answer,
+    may_have_landed: bool,
+}
+
+impl<'a> Delivery<'a> {
+    pub(super) fn new(destination: &'a Destination, store: &'a Store, lane: u32, batch: &'a mut Batch) -> Self {
+        let whole = Piece::whole(batch, store.language);
+        let fates = vec![Fate::Open; whole.numbers.len()];
+        Self { destination, store, lane, spans: &batch.spans, fates, pieces: vec![whole], passed: None }
+    }
+
+    /// Returns when the last item is settled, however long that takes.
+    pub(super) async fn run(mut self) -> Result<Vec<Outcome>, Error> {
+        self.prepare().await;
+        while let Some(piece) = self.pieces.pop() {
+            if piece.numbers.len() > 1 && piece.raw_len > self.store.limit() {
+                self.pieces.extend(piece.halves(self.store.language)?);
+                continue;
+            }
+            match piece.question {
+                Question::None => self.send(piece).await?,
+                _ => self.ask(piece).await?,
+            }
+        }
+        if let Some(passed) = self.passed {
+            self.store.learn(passed.max(SMALLEST_LIMIT));
+        }
+        self.destination.standing.fine(self.lane);
+        Ok(self.outcomes())
+    }
+
+    /// The template must be there before the first document makes an index without it.
+    async fn prepare(&self) {
+        let mut failures = 0;
+        while let Err(reason) = self.store.ensure_template(&self.destination.name).await {
+            failures += 1;
+            self.store.client.turn();
+            let time = self.destination.backoff.delay(failures, random());
+            self.pause(Pause::Wait { time, reason }).await;
+        }
+    }
+
+    async fn send(&mut self, piece: Piece) -> Result<(), Error> {
+        let heard = self.exchange(&piece).await;
+        if piece.numbers.len() > 1 && heard.answer == Answer::Whole(Verdict::Split) {
+            self.passed.get_or_insert(0);
+        } else if let (Some(passed), Answer::Whole(Verdict::Delivered) | Answer::Items(_)) =
+            (&mut self.passed, &heard.answer)
+        {
+            *passed = piece.raw_len.max(*passed);
+        }
+        self.act(piece, heard).await
+    }
+
+    async fn exchange(&self, piece: &Piece) -> Heard {
+        let metrics = &self.destination.metrics;
+        metrics.add(Metric::Requests, &self.destination.name, 1);
+        metrics.add(Metric::SentBytes, &self.destination.name, piece.body.len() as u64);
+        let request = match self.store.language {
+            Language::Bulk => elasticsearch::request(piece),
+            Language::Push => loki::request(piece),
+        };
+        let answer = match self.store.client.send(&request).await {
+            Err(silence) => return hear_silence(self.store.client.address(), silence),
+            Ok(reply) => match (&reply.location, self.store.language) {
+                (Some(location), _) => Answer::Whole(Verdict::Hold {
+                    reason: format!("{} answers with a redirect to {location}", self.store.client.address()),
+                    hint: "set url to the address of the store itself",
+                }),
+                (None, Language::Bulk) => elasticsearch::read(&reply, piece),
+                (None, Language::Push) => loki::read(&reply, piece.numbers.len()),
+            },
+        };
+        let may_have_landed = matches!(answer, Answer::PartlyRetry { .. } | Answer::Whole(Verdict::Split));
+        Heard { answer, may_have_landed }
+    }
+
+    async fn act(&mut self, mut piece: Piece, heard: Heard) -> Result<(), Error> {
+        piece.failures += 1;
+        let attempt = Attempt {
+            number: piece.failures,
+            items: piece.numbers.len(),
+            rewrapped: piece.rewrapped,
+            addresses: self.store.client.addresses(),
+            random: random(),
+        };
+        if matches!(heard.answer, Answer::Whole(Verdict::Retry { after: None, .. })) {
+            self.store.client.turn();
+        }
+        let (action, pause) = decide(heard.answer, attempt, self.destination.backoff);
+        let must_ask = heard.may_have_landed && self.store.language == Language::Push;
+        match action {
+            Action::All(step) => {
+                let steps = vec![step; attempt.items];
+                self.apply(piece, steps, must_ask).await?;
+            }
+            Action::Each(steps) => self.apply(piece, steps, must_ask).await?,
+            Action::Halve => {
+                // The halves must not inherit the whole's failures, but what landed of it must be asked for.
+                piece.failures = 0;
+                piece.question = if must_ask { Question::Landed } else { piece.question };
+                self.pieces.extend(piece.halves(self.store.language)?);
+            }
+            Action::Ask(reason) => {
+                sleep(BEFORE_ASKING).await;
+                self.pieces.push(Piece { question: Question::Refused(reason), failures: 0, ..piece });
+            }
+        }
+        self.pause(pause).await;
+        Ok(())
+    }
+
+    /// Gives each item of a piece its fate, or its next piece.
+    async fn apply(&mut self, piece: Piece, steps: Vec<Step>, must_ask: bool) -> Result<(), Error> {
+        let (mut again, mut rewrap, mut park) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Delivered => self.settle(&piece, index, Fate::Delivered),
+                Step::Repeated => self.settle(&piece, index, Fate::Repeated),
+                Step::Again => again.push(index),
+                Step::Rewrap(reason) => rewrap.push((index, reason)),
+                Step::Park(reason) => park.push((index, reason)),
+            }
+        }
+        if !park.is_empty() {
+            self.set_aside(&piece, park).await?;
+        }
+        if !rewrap.is_empty() {
+            self.pieces.push(Piece { failures: 0, ..piece.rewrapped(&rewrap)? });
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        self.destination.metrics.add(Metric::Retries, &self.destination.name, 1);
+        let is_whole = again.len() == piece.numbers.len();
+        let mut next = if is_whole { piece } else { piece.only(self.store.language, &again)? };
+        if must_ask {
+            next.question = Question::Landed;
+        }
+        self.pieces.push(next);
+        Ok(())
+    }
+
+    /// Finds out what the store has of a piece, and sends or parks only what it lacks.
+    async fn ask(&mut self, mut piece: Piece) -> Result<(), Error> {
+        let streams = piece.entries()?;
+        let presence = match loki::presence(&self.store.client, &streams, clock::now_ns()).await {
+            Ok(presence) => presence,
+            Err(reason) => {
+                piece.failures += 1;
+                let time = self.destination.backoff.delay(piece.failures, random());
+                self.store.client.turn();
+                self.pieces.push(piece);
+                self.pause(Pause::Wait { time, reason }).await;
+                return Ok(());
+            }
+        };
+        let unsure = presence.iter().filter(|one| **one == Presence::Unknown).count();
+        self.destination.metrics.add(Metric::UnsureRecords, &self.destination.name, unsure as u64);
+        let mut lacking = Vec::new();
+        for (index, one) in presence.into_iter().enumerate() {
+            match (one, &piece.question) {
+                (Presence::There, Question::Refused(_)) => self.settle(&piece, index, Fate::Delivered),
+                (Presence::There, _) => self.settle(&piece, index, Fate::Repeated),
+                _ => lacking.push(index),
+            }
+        }
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        if let Question::Refused(reason) = &piece.question {
+            let park = lacking.into_iter().map(|index| (index, reason.clone())).collect();
+            return self.set_aside(&piece, park).await;
+        }
+        let is_whole = lacking.len() == piece.numbers.len();
+        let next = if is_whole { piece } else { piece.only(self.store.language, &lacking)? };
+        self.send(Piece { question: Question::None, ..next }).await
+    }
+
+    /// Parks items; while that is not possible the destination is held.
+    async fn set_aside(&mut self, piece: &Piece, items: Vec<(usize, String)>) -> Result<(), Error> {
+        let indexes: Vec<usize> = items.iter().map(|(index, _)| *index).collect();
+        let documents = piece.to_park(self.store.language, &indexes)?;
+        let refused: Vec<ParkedRecord> = documents
+            .into_iter()
+            .zip(items)
+            .map(|((id, document), (index, reason))| {
+                ParkedRecord { id, source: self.source_of(piece.numbers[index]), reason, document }
+            })
+            .collect();
+        let mut failures = 0;
+        while let Err(error) = self.destination.park(&refused) {
+            failures += 1;
+            let time = self.destination.backoff.delay(failures, random());
+            let hint = "look at the refused records, mend their cause, and move the file away";
+            self.pause(Pause::Hold { time, reason: error.to_string(), hint }).await;
+        }
+        for index in indexes {
+            self.settle(piece, index, Fate::Parked);
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, pause: Pause) {
+        match pause {
+            Pause::None => self.destination.standing.fine(self.lane),
+            Pause::Wait { time, reason } => {
+                self.destination.standing.trouble(self.lane, Trouble { reason, hint: None });
+                sleep(time).await;
+            }
+            Pause::Hold { time, reason, hint } => {
+                self.destination.standing.trouble(self.lane, Trouble { reason, hint: Some(hint) });
+                self.hold(time).await;
+            }
+        }
+    }
+
+    /// Waits, or until the credentials change.
+    async fn hold(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.store.client.refresh_credentials() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left.min(CREDENTIALS_LOOKED_AT_EVERY)).await;
+        }
+    }
+
+    fn settle(&mut self, piece: &Piece, index: usize, fate: Fate) {
+        self.fates[piece.numbers[index] as usize] = fate;
+    }
+
+    fn source_of(&self, number: u32) -> String {
+        let mut end = 0;
+        let holds = |span: &&Span| {
+            end += span.items;
+            number < end
+        };
+        self.spans.iter().find(holds).map(|span| span.source.name.to_string()).unwrap_or_default()
+    }
+
+    fn outcomes(&self) -> Vec<Outcome> {
+        let mut rest = self.fates.as_slice();
+        let mut outcomes = Vec::with_capacity(self.spans.len());
+        for span in self.spans {
+            let (fates, after) = rest.split_at((span.items as usize).min(rest.len()));
+            rest = after;
+            let count = |fate| u32::try_from(fates.iter().filter(|one| **one == fate).count()).unwrap_or(u32::MAX);
+            outcomes.push(Outcome {
+                span: span.clone(),
+                delivered: count(Fate::Delivered),
+                repeated: count(Fate::Repeated),
+                parked: count(Fate::Parked),
+            });
+        }
+        if self.fates.contains(&Fate::Open) {
+            warn!(output = self.destination.name, "a batch was settled with items open");
+        }
+        outcomes
+    }
+}
+
+fn hear_silence(address: &str, silence: Silence) -> Heard {
+    let retry = |reason: String| Answer::Whole(Verdict::Retry { after: None, reason: format!("{address}: {reason}") });
+    match silence {
+        Silence::Unreachable(reason) => Heard { answer: retry(reason), may_have_landed: false },
+        Silence::Lost(reason) => Heard { answer: retry(reason), may_have_landed: true },
+        Silence::TooLong => Heard { answer: Answer::Whole(Verdict::Split), may_have_landed: true },
+        Silence::Distrust(reason) => Heard {
+            answer: Answer::Whole(Verdict::Hold {
+                reason: format!("{address}: {reason}"),
+                hint: "give the store's authority as tls_ca, and tls_cert with tls_key where the store asks for them",
+            }),
+            may_have_landed: false,
+        },
+    }
+}
+
+/// Spreads the agents of many hosts: nothing secret depends on it.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8)
+}

@@ -1,0 +1,322 @@
+//! Writes batches to standard output, or to a file that is rotated. Blocks; knows neither lanes nor checkpoints.
+//!
+//! A rotated file is called `<path>.<end>`, or `<path>.<end>.gz` when compressed, where `<end>` is the number of bytes
+//! that were written up to its end, all files together, in 20 digits. So what was written after a saved checkpoint can
+//! be cut away again, even when a rotation lies in between.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+use super::{Config, Error};
+use crate::base::batch::Batch;
+use crate::base::durable;
+use crate::base::fault::Fault;
+
+/// Where batches are written.
+#[derive(Debug)]
+pub(super) enum Writer {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(Rolling),
+}
+
+/// A file that is rotated.
+#[derive(Debug)]
+pub(super) struct Rolling {
+    path: PathBuf,
+    /// 0: never by length.
+    rotate_bytes: u64,
+    /// Zero: never by age.
+    rotate_every: Duration,
+    keep: usize,
+    gzip: bool,
+    /// Bytes written before the present file.
+    base: u64,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    length: u64,
+    since: SystemTime,
+}
+
+/// A rotated file.
+struct Rotated {
+    end: u64,
+    path: PathBuf,
+}
+
+impl Writer {
+    /// Standard output.
+    pub(super) const fn stdout() -> Self {
+        Self::Stdout
+    }
+
+    /// The file of `config`.
+    pub(super) fn file(config: &Config) -> Result<Self, Vec<Fault>> {
+        let Some(path) = config.path.clone().filter(|path| path.file_name().is_some()) else {
+            let fault = Fault::new("path", "is missing").hint("for example path = \"/var/log/logferry/records.ndjson\"");
+            return Err(vec![fault]);
+        };
+        Ok(Self::File(Rolling {
+            path,
+            rotate_bytes: config.rotate_bytes.0,
+            rotate_every: config.rotate_every.0,
+            keep: config.keep.max(1) as usize,
+            gzip: config.gzip,
+            base: 0,
+            open: None,
+        }))
+    }
+
+    /// The file's path.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(rolling) => Some(&rolling.path),
+        }
+    }
+
+    /// Writes a whole batch. For a file: on disk when it returns, and the number of bytes written in all.
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<Option<u64>, Error> {
+        let inflated = if batch.gzip { Some(inflate(&batch.body)) } else { None };
+        let target = self.target();
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::BrokenPipe => Error::OutputClosed,
+            _ => Error::Write { target: target.clone(), source },
+        };
+        let inflated = inflated.transpose().map_err(failed)?;
+        let bytes = inflated.as_deref().unwrap_or(&batch.body);
+        match self {
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(bytes).and_then(|()| stdout.flush()).map(|()| None).map_err(failed)
+            }
+            Self::File(rolling) => rolling.write(bytes).map(Some).map_err(failed),
+        }
+    }
+
+    /// Cuts away what was written after the first `total` bytes.
+    pub(super) fn truncate_to(&mut self, total: u64) -> Result<(), Error> {
+        let target = self.target();
+        match self {
+            Self::Stdout => Ok(()),
+            Self::File(rolling) => rolling.truncate_to(total).map_err(|source| Error::Write { target, source }),
+        }
+    }
+
+    fn target(&self) -> String {
+        self.path().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+    }
+}
+
+impl Rolling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        self.rotate_if_due(bytes.len() as u64)?;
+        let mut open = self.take_open()?;
+        // Half a batch must not stay: it would be read again and written a second time.
+        if let Err(error) = open.file.write_all(bytes).and_then(|()| open.file.sync_data()) {
+            let _ = open.file.set_len(open.length);
+            return Err(error);
+        }
+        open.length += bytes.len() as u64;
+        let written = self.base + open.length;
+        self.open = Some(open);
+        Ok(written)
+    }
+
+    fn take_open(&mut self) -> io::Result<Open> {
+        if let Some(open) = self.open.take() {
+            return Ok(open);
+        }
+        if let Some(last) = self.rotated()?.last() {
+            self.base = self.base.max(last.end);
+        }
+        let file = durable::append(&self.path)?;
+        let metadata = file.metadata()?;
+        let since = metadata.created().or_else(|_| metadata.modified())?;
+        Ok(Open { length: metadata.len(), file, since })
+    }
+
+    fn rotate_if_due(&mut self, coming: u64) -> io::Result<()> {
+        let open = self.take_open()?;
+        let too_long = self.rotate_bytes > 0 && open.length + coming > self.rotate_bytes;
+        let too_old = !self.rotate_every.is_zero() && open.since.elapsed().is_ok_and(|age| age >= self.rotate_every);
+        if open.length == 0 || !(too_long || too_old) {
+            self.open = Some(open);
+            return Ok(());
+        }
+        let end = self.base + open.length;
+        let aside = self.rotated_path(end);
+        fs::rename(&self.path, &aside)?;
+        self.base = end;
+        if self.gzip {
+            compress(&aside)?;
+        }
+        durable::sync_parent(&self.path)?;
+        let rotated = self.rotated()?;
+        for old in &rotated[..rotated.len().saturating_sub(self.keep)] {
+            fs::remove_file(&old.path)?;
+        }
+        Ok(())
+    }
+
+    fn truncate_to(&mut self, total: u64) -> io::Result<()> {
+        self.open = None;
+        self.base = 0;
+        let mut rotated = self.rotated()?;
+        while let Some(last) = rotated.pop() {
+            self.base = self.base.max(last.end);
+            if last.end <= total {
+                break;
+            }
+            // Rotated after the checkpoint: it becomes the present file again, what came after it goes.
+            let bytes = read_rotated(&last.path)?;
+            self.base = last.end.saturating_sub(bytes.len() as u64);
+            durable::replace(&self.path, &bytes)?;
+            fs::remove_file(&last.path)?;
+        }
+        let open = self.take_open()?;
+        match total.checked_sub(self.base) {
+            Some(length) if length < open.length => {
+                open.file.set_len(length)?;
+                open.file.sync_all()?;
+            }
+            // Somebody else moved or cut the file: counting goes on from the saved number.
+            Some(length) => self.base += length - open.length,
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn rotated_path(&self, end: u64) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{end:020}"));
+        name.into()
+    }
+
+    /// The rotated files, oldest first.
+    fn rotated(&self) -> io::Result<Vec<Rotated>> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut rotated = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if let Some(end) = self.end_in(&entry.file_name()) {
+                rotated.push(Rotated { end, path: entry.path() });
+            }
+        }
+        rotated.sort_by_key(|one| one.end);
+        Ok(rotated)
+    }
+
+    fn end_in(&self, name: &OsStr) -> Option<u64> {
+        let own = self.path.file_name()?.to_str()?;
+        let rest = name.to_str()?.strip_prefix(own)?.strip_prefix('.')?;
+        let digits = rest.strip_suffix(".gz").unwrap_or(rest);
+        if digits.len() == 20 { digits.parse().ok() } else { None }
+    }
+}
+
+/// Replaces `path` by `path.gz`.
+fn compress(path: &Path) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".gz");
+    let finished = PathBuf::from(name);
+    let unfinished = finished.with_extension("unfinished");
+    let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::default());
+    io::copy(&mut File::open(path)?, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    fs::rename(&unfinished, &finished)?;
+    durable::sync_parent(path)?;
+    fs::remove_file(path)
+}
+
+fn read_rotated(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = fs::read(path)?;
+    if path.extension() == Some(OsStr::new("gz")) { inflate(&bytes) } else { Ok(bytes) }
+}
+
+fn inflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut inflated = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut inflated)?;
+    Ok(inflated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(path: &Path, gzip: bool, keep: u32) -> Writer {
+        let text = format!("path = '{}'\nrotate_bytes = 10\ngzip = {gzip}\nkeep = {keep}", path.display());
+        Writer::file(&toml::from_str(&text).unwrap()).unwrap()
+    }
+
+    fn batch(body: &str) -> Batch {
+        let body = body.as_bytes().to_vec();
+        let raw_len = body.len() as u64;
+        Batch { body, gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false, oldest_ms: 0 }
+    }
+
+    /// All that the folder holds, in the order in which it was written.
+    fn everything(path: &Path) -> String {
+        let mut files: Vec<_> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // The present file's name is a prefix of the others': it sorts first and was written last.
+        files.sort();
+        files.rotate_left(1);
+        files.iter().map(|file| String::from_utf8(read_rotated(file).unwrap()).unwrap()).collect()
+    }
+
+    #[test]
+    fn after_any_crash_the_files_hold_what_was_settled() {
+        let lines = ["one 1\n", "two 2\n", "three 3\n", "four 44\n", "5\n", "6\n", "seven 77777777\n"];
+        for gzip in [false, true] {
+            for settled in 0..=lines.len() {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("out.ndjson");
+                let mut first = writer(&path, gzip, 9);
+                let written: Vec<u64> =
+                    lines.iter().map(|line| first.write(&batch(line)).unwrap().unwrap()).collect();
+                let saved = if settled == 0 { 0 } else { written[settled - 1] };
+                let mut second = writer(&path, gzip, 9);
+                second.truncate_to(saved).unwrap();
+                for line in &lines[settled..] {
+                    second.write(&batch(line)).unwrap();
+                }
+                assert_eq!(everything(&path), lines.concat(), "gzip {gzip}, {settled} settled");
+                assert!(fs::read_dir(folder.path()).unwrap().count() > 3, "it was rotated");
+            }
+        }
+    }
+
+    #[test]
+    fn only_so_many_rotated_files_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.ndjson");
+        let mut writer = writer(&path, true, 2);
+        for number in 0..9 {
+            writer.write(&batch(&format!("line {number}\n"))).unwrap();
+        }
+        assert_eq!(everything(&path), "line 6\nline 7\nline 8\n");
+        assert_eq!(writer.write(&batch("x\n")).unwrap(), Some(65));
+    }
+
+    #[test]
+    fn a_file_that_somebody_moved_is_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.ndjson");
+        let mut writer = writer(&path, true, 2);
+        writer.truncate_to(1000).unwrap();
+        assert_eq!(writer.write(&batch("x\n")).unwrap(), Some(1002));
+    }
+}

@@ -1,0 +1,214 @@
+//! A batch, or some of its items, as one request body: taken apart and put together again. Sends nothing.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::value::RawValue;
+
+use crate::base::batch::Batch;
+use crate::output::elasticsearch::Item;
+use crate::output::{elasticsearch, loki};
+
+/// What a body is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// `_bulk` of Elasticsearch and OpenSearch: an item is a document.
+    Bulk,
+    /// Loki's push: an item is an entry of a stream.
+    Push,
+}
+
+/// What must be asked before a piece is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Nothing.
+    None,
+    /// Whether an earlier attempt arrived after all.
+    Landed,
+    /// Which entries the store refused, for this reason. The others are there; nothing is sent again.
+    Refused(String),
+}
+
+/// Items of one batch, as one request.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// The places of its items in the batch, ascending.
+    pub(super) numbers: Vec<u32>,
+    pub(super) body: Bytes,
+    pub(super) gzip: bool,
+    /// Length of the body before compression, in bytes.
+    pub(super) raw_len: u64,
+    /// Attempts in a row that did not work.
+    pub(super) failures: u32,
+    /// Its payloads are one text field already.
+    pub(super) rewrapped: bool,
+    pub(super) question: Question,
+}
+
+/// A body that is not what it should be: a fault of the agent itself.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot take a batch of {expected} items apart: {cause}")]
+pub struct Broken {
+    expected: usize,
+    cause: String,
+}
+
+impl Piece {
+    /// A whole batch. Its body is taken out of it.
+    pub(super) fn whole(batch: &mut Batch, language: Language) -> Self {
+        let must_ask = batch.unsure && language == Language::Push;
+        Self {
+            numbers: (0..batch.items).collect(),
+            body: std::mem::take(&mut batch.body).into(),
+            gzip: batch.gzip,
+            raw_len: batch.raw_len,
+            failures: 0,
+            rewrapped: false,
+            question: if must_ask { Question::Landed } else { Question::None },
+        }
+    }
+
+    /// Only the items at `chosen` (indexes into `numbers`, ascending).
+    pub(super) fn only(&self, language: Language, chosen: &[usize]) -> Result<Self, Broken> {
+        let raw = self.raw()?;
+        let selected = match language {
+            Language::Bulk => {
+                let items = self.documents(&raw)?;
+                let mut lines = Vec::with_capacity(raw.len());
+                chosen.iter().for_each(|index| push_item(&mut lines, items[*index].action, items[*index].document));
+                lines
+            }
+            Language::Push => loki::push(&choose(self.streams(&raw)?, chosen)),
+        };
+        self.replaced(chosen, &selected)
+    }
+
+    /// Only the items at `chosen`, each with its payload as one text field, marked with the reason beside it.
+    pub(super) fn rewrapped(&self, chosen: &[(usize, String)]) -> Result<Self, Broken> {
+        let raw = self.raw()?;
+        let items = self.documents(&raw)?;
+        let mut lines = Vec::new();
+        for (index, reason) in chosen {
+            let Item { action, document } = items[*index];
+            push_item(&mut lines, action, &elasticsearch::rewrap(document, reason));
+        }
+        let indexes: Vec<usize> = chosen.iter().map(|(index, _)| *index).collect();
+        Ok(Self { rewrapped: true, ..self.replaced(&indexes, &lines)? })
+    }
+
+    /// Two pieces with half of the items each, the first half last: pieces are a stack.
+    pub(super) fn halves(&self, language: Language) -> Result<[Self; 2], Broken> {
+        let indexes: Vec<usize> = (0..self.numbers.len()).collect();
+        let (first, second) = indexes.split_at(indexes.len() / 2);
+        Ok([self.only(language, second)?, self.only(language, first)?])
+    }
+
+    /// The ids and documents of the items at `chosen`, as they are parked.
+    pub(super) fn to_park(&self, language: Language, chosen: &[usize]) -> Result<Vec<(String, Vec<u8>)>, Broken> {
+        let raw = self.raw()?;
+        if language == Language::Bulk {
+            let items = self.documents(&raw)?;
+            let with_id = |index: &usize| (id_of(items[*index].action), items[*index].document.trim_ascii_end().to_vec());
+            return Ok(chosen.iter().map(with_id).collect());
+        }
+        let mut parked = Vec::with_capacity(chosen.len());
+        for stream in choose(self.streams(&raw)?, chosen) {
+            for entry in &stream.entries {
+                let line: Option<&RawValue> = serde_json::from_str(&entry.line).ok();
+                let document = match line {
+                    Some(line) => serde_json::json!({ "labels": stream.labels, "line": line }),
+                    None => serde_json::json!({ "labels": stream.labels, "line": entry.line }),
+                };
+                parked.push((entry.ns.to_string(), document.to_string().into_bytes()));
+            }
+        }
+        Ok(parked)
+    }
+
+    /// The entries of a push, stream by stream.
+    pub(super) fn entries(&self) -> Result<Vec<loki::Stream>, Broken> {
+        self.streams(&self.raw()?)
+    }
+
+    fn raw(&self) -> Result<Bytes, Broken> {
+        if !self.gzip {
+            return Ok(self.body.clone());
+        }
+        let mut raw = Vec::with_capacity(usize::try_from(self.raw_len).unwrap_or(0));
+        match GzDecoder::new(self.body.as_ref()).read_to_end(&mut raw) {
+            Ok(_) => Ok(raw.into()),
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    fn documents<'a>(&self, raw: &'a [u8]) -> Result<Vec<Item<'a>>, Broken> {
+        let items = elasticsearch::items(raw);
+        self.check(items.len())?;
+        Ok(items)
+    }
+
+    fn streams(&self, raw: &[u8]) -> Result<Vec<loki::Stream>, Broken> {
+        let streams = loki::entries(raw).map_err(|error| self.broken(&error))?;
+        self.check(streams.iter().map(|stream| stream.entries.len()).sum())?;
+        Ok(streams)
+    }
+
+    fn check(&self, found: usize) -> Result<(), Broken> {
+        if found == self.numbers.len() { Ok(()) } else { Err(self.broken(&format!("it has {found}"))) }
+    }
+
+    fn broken(&self, cause: &dyn std::fmt::Display) -> Broken {
+        Broken { expected: self.numbers.len(), cause: cause.to_string() }
+    }
+
+    fn replaced(&self, chosen: &[usize], raw: &[u8]) -> Result<Self, Broken> {
+        let body = if self.gzip { compressed(raw).map_err(|error| self.broken(&error))? } else { raw.to_vec() };
+        Ok(Self {
+            numbers: chosen.iter().map(|index| self.numbers[*index]).collect(),
+            body: body.into(),
+            gzip: self.gzip,
+            raw_len: raw.len() as u64,
+            failures: self.failures,
+            rewrapped: self.rewrapped,
+            question: self.question.clone(),
+        })
+    }
+}
+
+fn push_item(lines: &mut Vec<u8>, action: &[u8], document: &[u8]) {
+    for line in [action, document] {
+        lines.extend_from_slice(line.trim_ascii_end());
+        lines.push(b'\n');
+    }
+}
+
+fn choose(streams: Vec<loki::Stream>, chosen: &[usize]) -> Vec<loki::Stream> {
+    let mut wanted = chosen.iter().copied().peekable();
+    let mut index = 0;
+    let mut selected = Vec::new();
+    for mut stream in streams {
+        stream.entries.retain(|_| {
+            let keep = wanted.next_if_eq(&index).is_some();
+            index += 1;
+            keep
+        });
+        if !stream.entries.is_empty() {
+            selected.push(stream);
+        }
+    }
+    selected
+}
+
+fn id_of(action: &[u8]) -> String {
+    let action: serde_json::Value = serde_json::from_slice(action).unwrap_or_default();
+    action["create"]["_id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn compressed(raw: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(raw.len() / 4), Compression::fast());
+    encoder.write_all(raw)?;
+    encoder.finish()
+}

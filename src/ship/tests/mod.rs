@@ -1,0 +1,120 @@
+//! The lane from end to end, against servers that answer as the table in `DELIVERY.md` says.
+
+mod bulk;
+mod push;
+mod real;
+mod server;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::{mpsc, watch};
+
+use super::{Config, Destination, Settled, lane};
+use crate::base::batch::{Batch, Span};
+use crate::base::chunk::tests::chunk;
+use crate::base::metrics::Metrics;
+use crate::output;
+
+/// A batch of one source with two spans.
+fn batch(body: &str, items: u32) -> Batch {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body.as_bytes()).unwrap();
+    let source = chunk(&[]).source;
+    let span = |seq, items| Span { source: Arc::clone(&source), seq, items };
+    Batch {
+        body: encoder.finish().unwrap(),
+        gzip: true,
+        raw_len: body.len() as u64,
+        items,
+        spans: vec![span(0, items / 2), span(1, items - items / 2)],
+        unsure: false,
+        oldest_ms: 0,
+    }
+}
+
+/// Delivered, repeated and parked items of all that was settled.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct Counts {
+    delivered: u32,
+    repeated: u32,
+    parked: u32,
+}
+
+fn counts(delivered: u32, repeated: u32, parked: u32) -> Counts {
+    Counts { delivered, repeated, parked }
+}
+
+fn destination(kind: &str, url: &str, more: &str, state: &Path) -> (Arc<Destination>, Arc<Metrics>) {
+    let text = format!("url = {url}\nretry_first = '5ms'\nretry_max = '40ms'\ntimeout = '2s'\n{more}");
+    let config: Config = toml::from_str(&text).unwrap();
+    let template = if kind == "loki" { "" } else { "template = 'off'" };
+    let output: output::Config = toml::from_str(&format!("type = '{kind}'\n{template}")).unwrap();
+    let metrics = Arc::new(Metrics::default());
+    let destination = Destination::new("store", &output, &config, Some(state), Arc::clone(&metrics)).unwrap();
+    (Arc::new(destination), metrics)
+}
+
+/// Ships the batches in one lane and waits until all is settled.
+async fn ship(destination: &Arc<Destination>, batches: Vec<Batch>) -> Counts {
+    let (give, take) = mpsc::channel(8);
+    let (_stop, stopped) = watch::channel(false);
+    let settled: Arc<Mutex<Vec<Settled>>> = Arc::default();
+    let log = Arc::clone(&settled);
+    let expected = batches.len();
+    let sending = async move {
+        for batch in batches {
+            give.send(batch).await.unwrap();
+        }
+    };
+    let settle = Arc::new(move |one| log.lock().unwrap().push(one));
+    let both = async { tokio::join!(sending, lane(Arc::clone(destination), take, settle, stopped)) };
+    let ((), result) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("all is settled in time");
+    result.unwrap();
+    let settled = settled.lock().unwrap();
+    assert_eq!(settled.len(), expected);
+    let mut counts = Counts::default();
+    for outcome in settled.iter().flat_map(|one| &one.outcomes) {
+        assert_eq!(outcome.delivered + outcome.repeated + outcome.parked, outcome.span.items);
+        counts.delivered += outcome.delivered;
+        counts.repeated += outcome.repeated;
+        counts.parked += outcome.parked;
+    }
+    counts
+}
+
+fn parked(state: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(state.join("parked/store.ndjson")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_lane_that_is_told_to_stop_leaves_its_batch_unsettled() {
+    let state = tempfile::tempdir().unwrap();
+    let (destination, _) = destination("elasticsearch", "'http://127.0.0.1:1'", "", state.path());
+    let (give, take) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(false);
+    give.send(batch("{}\n{}\n", 1)).await.unwrap();
+    let settle = Arc::new(|_| panic!("nothing is settled"));
+    let running = tokio::spawn(lane(destination, take, settle, stopped));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stop.send(true).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_file_output_is_written_in_order_and_tells_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.ndjson");
+    let config: Config = toml::from_str(&format!("path = '{}'", path.display())).unwrap();
+    let output: output::Config = toml::from_str("type = 'file'").unwrap();
+    let destination = Arc::new(Destination::new("f", &output, &config, None, Arc::default()).unwrap());
+    assert_eq!(ship(&destination, vec![batch("a\nb\n", 2), batch("c\n", 1)]).await, counts(3, 0, 0));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
+    destination.truncate_to(4).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
+}

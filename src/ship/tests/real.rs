@@ -1,0 +1,1 @@
+//! Against real engines, where the environment gives their URLs.
