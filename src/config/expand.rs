@@ -99,7 +99,9 @@ fn in_text(written: &str, environment: Environment<'_>, problems: &mut Vec<Probl
         let taken = if rest.starts_with("$$") {
             text.push('$');
             2
-        } else if let Some(inner) = rest.strip_prefix("${").and_then(|after| after.split_once('}')).map(|(inner, _)| inner) {
+        } else if let Some(inner) =
+            rest.strip_prefix("${").and_then(|after| after.split_once('}')).map(|(inner, _)| inner)
+        {
             text.push_str(&variable(inner, environment, problems));
             inner.len() + 3
         } else {
@@ -186,7 +188,8 @@ mod tests {
         let text = "a = \"x${ONE}y${TWO}\"\nb = [\"${no name}\"]\n";
         let mut table = DeTable::parse(text).unwrap().into_inner();
         let expanded = expand(&mut table, text, &environment);
-        let told: Vec<_> = expanded.findings.iter().map(|one| (&text[one.span.clone()], one.message.as_str())).collect();
+        let told: Vec<_> =
+            expanded.findings.iter().map(|one| (&text[one.span.clone()], one.message.as_str())).collect();
         let expected = [
             ("${ONE}", "environment variable `ONE` is not set"),
             ("${TWO}", "environment variable `TWO` is not set"),

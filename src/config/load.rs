@@ -215,7 +215,8 @@ impl Reader<'_> {
             // Told already.
             rest.remove("type");
         }
-        let rooms = [fields::of::<output::Config>(), fields::of::<pack::Config>(), fields::of::<ship::Config>(), &["when"]];
+        let rooms =
+            [fields::of::<output::Config>(), fields::of::<pack::Config>(), fields::of::<ship::Config>(), &["when"]];
         let [output, pack, ship, mut when] = self.split(&rest, rooms);
         let when = when.remove("when").map(|value| self.section(&value));
         Some(Output {

@@ -24,7 +24,9 @@ const PRINT: &str = "[output.print]\ntype = \"stdout\"\n";
 
 #[test]
 fn a_fault_is_shown_with_its_place_and_a_remedy() {
-    let report = read("[source.app]\ntype = \"file\"\ninlcude = [\"/x\"]\ninclude = [\"/y\"]\n[output.print]\ntype = \"stdout\"\n");
+    let report = read(
+        "[source.app]\ntype = \"file\"\ninlcude = [\"/x\"]\ninclude = [\"/y\"]\n[output.print]\ntype = \"stdout\"\n",
+    );
     let expected = "error: unknown key `inlcude`\n --> agent.toml:3:1\n  |\n3 | inlcude = [\"/x\"]\n  | ^^^^^^^\n\
                     hint: did you mean `include`?\n\n";
     assert_eq!(report.unwrap_err().to_string(), expected);
@@ -52,11 +54,7 @@ fn all_faults_of_a_file_are_told_at_once() {
         "[agent]\nmemory = \"12 Mib\"\nstop_within = 8\nworkers = 0\nlog_format = \"jsn\"\nmemry = 1\n[output.print]\ntype = \"stdout\"\n",
         &[
             ("\"12 Mib\"", "not a size", "write bytes, or a number with a unit such as \"4 MiB\" or \"500 KB\""),
-            (
-                "8",
-                "not a time",
-                "write a number with a unit, such as \"500ms\", \"5s\", \"10m\", \"2h\" or \"7d\"",
-            ),
+            ("8", "not a time", "write a number with a unit, such as \"500ms\", \"5s\", \"10m\", \"2h\" or \"7d\""),
             ("0", "value out of range: expected a whole number, 1 or more", ""),
             ("\"jsn\"", "unknown value `jsn`", "did you mean `json`?"),
             ("memry", "unknown key `memry`", "did you mean `memory`?"),

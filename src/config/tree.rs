@@ -28,7 +28,8 @@ pub fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> Removed {
             return below;
         }
     }
-    let is_there = |(key, value): &(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| key.span() == *span || value.span() == *span;
+    let is_there =
+        |(key, value): &(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| key.span() == *span || value.span() == *span;
     let Some(name) = table.iter().find(is_there).map(|(key, _)| key.clone()) else { return Removed::Nothing };
     table.remove(&name);
     Removed::Key
@@ -114,7 +115,8 @@ fn split(path: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "a = 1\n[output.store]\ntype = \"x\"\nlist = [1, 2]\n[[filter]]\nb = 1\n[[filter]]\nc = { d = 2 }\n";
+    const TEXT: &str =
+        "a = 1\n[output.store]\ntype = \"x\"\nlist = [1, 2]\n[[filter]]\nb = 1\n[[filter]]\nc = { d = 2 }\n";
 
     #[test]
     fn paths_lead_to_their_places_or_to_the_nearest_above() {

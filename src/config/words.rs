@@ -50,11 +50,13 @@ pub fn from_serde(message: &str) -> Words {
     if let (Some(name), true) = (quoted.first(), message.starts_with("missing field")) {
         return Words { message: format!("`{name}` is missing"), hint: None };
     }
-    if let Some((given, wanted)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
+    if let Some((given, wanted)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
     {
         return Words { message: format!("expected {}, found {}", wanted_kind(wanted), given_kind(given)), hint: None };
     }
-    if let Some((_, wanted)) = message.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected ")) {
+    if let Some((_, wanted)) = message.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected "))
+    {
         return Words { message: format!("value out of range: expected {}", wanted_kind(wanted)), hint: None };
     }
     if let Some((wrong, remedy)) = message.split_once(": write ") {
@@ -124,7 +126,11 @@ mod tests {
             "expected a whole number, 0 or more, found a string",
             None,
         );
-        check("invalid value: integer `-1`, expected u32", "value out of range: expected a whole number, 0 or more", None);
+        check(
+            "invalid value: integer `-1`, expected u32",
+            "value out of range: expected a whole number, 0 or more",
+            None,
+        );
         check("not a size: write bytes", "not a size", Some("write bytes"));
     }
 }

@@ -154,8 +154,8 @@ impl Credentials {
 }
 
 fn sensitive(key: &str, value: &str) -> Result<HeaderValue, Fault> {
-    let mut value =
-        HeaderValue::from_str(value).map_err(|_| Fault::new(key, "holds a character that HTTP headers cannot carry"))?;
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| Fault::new(key, "holds a character that HTTP headers cannot carry"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -234,8 +234,11 @@ impl<'a> Delivery<'a> {
         let refused: Vec<ParkedRecord> = documents
             .into_iter()
             .zip(items)
-            .map(|((id, document), (index, reason))| {
-                ParkedRecord { id, source: self.source_of(piece.numbers[index]), reason, document }
+            .map(|((id, document), (index, reason))| ParkedRecord {
+                id,
+                source: self.source_of(piece.numbers[index]),
+                reason,
+                document,
             })
             .collect();
         let mut failures = 0;

@@ -65,7 +65,8 @@ impl Writer {
     /// The file of `config`.
     pub(super) fn file(config: &Config) -> Result<Self, Vec<Fault>> {
         let Some(path) = config.path.clone().filter(|path| path.file_name().is_some()) else {
-            let fault = Fault::new("path", "is missing").hint("for example path = \"/var/log/logferry/records.ndjson\"");
+            let fault =
+                Fault::new("path", "is missing").hint("for example path = \"/var/log/logferry/records.ndjson\"");
             return Err(vec![fault]);
         };
         Ok(Self::File(Rolling {
@@ -285,8 +286,7 @@ mod tests {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("out.ndjson");
                 let mut first = writer(&path, gzip, 9);
-                let written: Vec<u64> =
-                    lines.iter().map(|line| first.write(&batch(line)).unwrap().unwrap()).collect();
+                let written: Vec<u64> = lines.iter().map(|line| first.write(&batch(line)).unwrap().unwrap()).collect();
                 let saved = if settled == 0 { 0 } else { written[settled - 1] };
                 let mut second = writer(&path, gzip, 9);
                 second.truncate_to(saved).unwrap();

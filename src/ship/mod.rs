@@ -26,11 +26,11 @@ use tracing::warn;
 
 pub use self::config::{Config, Urls};
 pub use self::credentials::{InFile, Written};
-pub use self::park::{Error as ParkError, ParkedRecord};
-pub use self::piece::Broken;
 use self::deliver::Delivery;
 use self::local::Writer;
 use self::park::Parked;
+pub use self::park::{Error as ParkError, ParkedRecord};
+pub use self::piece::Broken;
 use self::standing::Standing;
 use self::store::Store;
 use crate::base::backoff::Backoff;
@@ -57,7 +57,10 @@ pub struct Destination {
 enum End {
     Store(Box<Store>),
     /// One writes at a time, and settles before the next: lengths are told in order.
-    Local { path: Option<PathBuf>, writer: Arc<tokio::sync::Mutex<Writer>> },
+    Local {
+        path: Option<PathBuf>,
+        writer: Arc<tokio::sync::Mutex<Writer>>,
+    },
 }
 
 impl End {

@@ -111,7 +111,8 @@ impl Piece {
         let raw = self.raw()?;
         if language == Language::Bulk {
             let items = self.documents(&raw)?;
-            let with_id = |index: &usize| (id_of(items[*index].action), items[*index].document.trim_ascii_end().to_vec());
+            let with_id =
+                |index: &usize| (id_of(items[*index].action), items[*index].document.trim_ascii_end().to_vec());
             return Ok(chosen.iter().map(with_id).collect());
         }
         let mut parked = Vec::with_capacity(chosen.len());

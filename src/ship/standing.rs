@@ -52,9 +52,7 @@ impl Standing {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = match &state.said {
             None => true,
-            Some((said, at)) => {
-                said.hint.is_some() != trouble.hint.is_some() || at.elapsed() >= SAID_AGAIN_AFTER
-            }
+            Some((said, at)) => said.hint.is_some() != trouble.hint.is_some() || at.elapsed() >= SAID_AGAIN_AFTER,
         };
         if is_news {
             say(&self.output, &trouble);

@@ -70,7 +70,10 @@ impl Store {
             }
             Err(NoTemplate::Refused(reason)) => {
                 let hint = "put it there by hand, allow this user to, or set template = \"off\"";
-                warn!(output, "cannot put the index template {}: {reason}; going on without\nhint: {hint}", template.name);
+                warn!(
+                    output,
+                    "cannot put the index template {}: {reason}; going on without\nhint: {hint}", template.name
+                );
             }
         }
         *pending = None;

@@ -212,10 +212,7 @@ impl Engine {
         let listed = self.docker.list_containers(Some(options)).await;
         let listed = listed.map_err(|error| refused("list the containers", &error))?;
         let running = |state: Option<_>| state.is_some_and(|state| format!("{state}") == "running");
-        Ok(listed
-            .into_iter()
-            .filter_map(|one| Some(Listed { id: one.id?, is_running: running(one.state) }))
-            .collect())
+        Ok(listed.into_iter().filter_map(|one| Some(Listed { id: one.id?, is_running: running(one.state) })).collect())
     }
 
     /// One container's facts.
@@ -243,7 +240,8 @@ impl Engine {
             ("type".to_owned(), words(&["container"])),
             ("event".to_owned(), words(&["create", "start", "rename", "destroy"])),
         ];
-        let options = EventsOptionsBuilder::new().since(&seconds(since_ns.unsigned_abs())).filters(&filters.into()).build();
+        let options =
+            EventsOptionsBuilder::new().since(&seconds(since_ns.unsigned_abs())).filters(&filters.into()).build();
         let events = self.docker.events(Some(options));
         Box::pin(events.filter_map(|answer| {
             future::ready(match answer {

@@ -62,7 +62,8 @@ impl Selection {
         let labels = config.labels.iter().enumerate().filter_map(|(index, text)| {
             let (key, value) = text.split_once('=').map_or((text.as_str(), None), |(key, value)| (key, Some(value)));
             if key.is_empty() {
-                faults.push(Fault::new(format!("labels[{index}]"), "a label needs a key").hint("write key or key=value"));
+                faults
+                    .push(Fault::new(format!("labels[{index}]"), "a label needs a key").hint("write key or key=value"));
                 return None;
             }
             Some((key.to_owned(), value.map(str::to_owned)))

@@ -122,8 +122,7 @@ impl Shared {
     fn logs(&self, facts: &Facts) -> Logs {
         let streams: &[Stream] = if facts.tty { &[Stream::Stdout] } else { &[Stream::Stdout, Stream::Stderr] };
         let known = streams.iter().map(|stream| {
-            let identity =
-                Identity::Docker { container: facts.id.clone(), stream: *stream, name: facts.name.clone() };
+            let identity = Identity::Docker { container: facts.id.clone(), stream: *stream, name: facts.name.clone() };
             let resume = (self.hooks.resume)(&identity);
             (Arc::new(self.source(facts, *stream, &resume)), resume)
         });

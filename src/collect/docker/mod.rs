@@ -123,9 +123,7 @@ impl Docker {
                 timezone: config.timezone.as_str().into(),
                 max_line: config.max_line.as_usize(),
             }),
-            (engine, selection) => {
-                Err(engine.err().into_iter().chain(selection.err().into_iter().flatten()).collect())
-            }
+            (engine, selection) => Err(engine.err().into_iter().chain(selection.err().into_iter().flatten()).collect()),
         }
     }
 

@@ -21,7 +21,8 @@ fn bulk(ids: std::ops::Range<u32>) -> Batch {
 
 fn documents(body: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = body.lines().collect();
-    let id = |action: &str| serde_json::from_str::<Value>(action).unwrap()["create"]["_id"].as_str().unwrap().to_owned();
+    let id =
+        |action: &str| serde_json::from_str::<Value>(action).unwrap()["create"]["_id"].as_str().unwrap().to_owned();
     lines.chunks(2).map(|pair| (id(pair[0]), pair[1].to_owned())).collect()
 }
 
@@ -78,7 +79,8 @@ fn scripts() -> Vec<(&'static str, Script, super::Counts, Vec<&'static str>)> {
         true => say(400, r#"{"error":{"type":"illegal_argument_exception","reason":"r"},"status":400}"#),
         false => plain(store, seen),
     });
-    let small: Script = Box::new(|_, seen, store| if seen.body.len() > 200 { say(413, "") } else { plain(store, seen) });
+    let small: Script =
+        Box::new(|_, seen, store| if seen.body.len() > 200 { say(413, "") } else { plain(store, seen) });
     let lost: Script = Box::new(|number, seen, store| {
         let reply = plain(store, seen);
         if number == 0 { Reply::HangUp } else { reply }
@@ -108,7 +110,12 @@ fn scripts() -> Vec<(&'static str, Script, super::Counts, Vec<&'static str>)> {
         ("429", at_first(2, || say(429, "{}")), all(), vec!["012345"; 3]),
         ("503", at_first(1, || say(503, "<html>")), all(), vec!["012345"; 2]),
         ("page of a proxy", at_first(1, || say(200, "<html>sign in")), all(), vec!["012345"; 2]),
-        ("redirect", at_first(1, || Reply::Say(302, Some(("location", "http://u:p@x/".into())), String::new())), all(), vec!["012345"; 2]),
+        (
+            "redirect",
+            at_first(1, || Reply::Say(302, Some(("location", "http://u:p@x/".into())), String::new())),
+            all(),
+            vec!["012345"; 2],
+        ),
         ("connection closed", at_first(2, || Reply::HangUp), all(), vec!["012345"; 3]),
     ]
 }
@@ -211,7 +218,10 @@ async fn the_size_that_passed_is_remembered() {
 #[tokio::test]
 async fn a_full_parked_file_holds_the_output() {
     let store = Documents::default();
-    let server = Server::start(move |seen| say(200, take(&store, &seen.body, |_, _| Some(refused(400, "mapper_parsing_exception"))))).await;
+    let server = Server::start(move |seen| {
+        say(200, take(&store, &seen.body, |_, _| Some(refused(400, "mapper_parsing_exception"))))
+    })
+    .await;
     let state = tempfile::tempdir().unwrap();
     let (destination, metrics) =
         destination("elasticsearch", &format!("'{}'", server.url), "parked_bytes = 10", state.path());

@@ -54,7 +54,9 @@ impl Server {
                 let (socket, _) = listener.accept().await.unwrap();
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
                 let service = service_fn(move |request| answer(request, Arc::clone(&script), Arc::clone(&log)));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service),
+                );
             }
         });
         Self { url, seen }
