@@ -159,7 +159,7 @@ fn finished(summary: &agent::Summary, once: bool) -> Exit {
         return Exit::Fine;
     }
     say(&summary::table(summary));
-    if summary.parked + summary.lost + summary.undelivered > 0 { Exit::Undelivered } else { Exit::Fine }
+    if summary.parked + summary.lost_bytes + summary.undelivered > 0 { Exit::Undelivered } else { Exit::Fine }
 }
 
 fn check(given: Option<&Path>) -> Exit {

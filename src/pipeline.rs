@@ -11,7 +11,7 @@ use crate::decode::Decoder;
 use crate::enrich;
 use crate::filter::{Condition, Filter};
 use crate::mask::{self, Masked, MaskedFields, MaskedRecord, Masker, Scratch};
-use crate::output::Encoder;
+use crate::output::{Encoder, Refused};
 
 /// What all workers share: the compiled configuration.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Lane {
     pub items: u32,
     /// What became of the chunk's other lines.
     pub counts: Counts,
+    /// Records that the store would refuse: to be set aside. They are counted as parked.
+    pub refused: Vec<Refused>,
 }
 
 /// What happened to a chunk before the outputs, for the metrics.
@@ -115,7 +117,7 @@ impl Pipeline {
         let origin = mask::Origin { source: chunk.source.id, generation: chunk.generation, seen_ms: chunk.seen_ms };
         let masked = self.rules.masker.mask(text, &self.records, origin, fields, &mut self.scratch);
         tally.held = masked.held();
-        tally.masked = masked.hits().iter().map(|(detector, count)| ((*detector).to_owned(), *count)).collect();
+        tally.masked = masked.hits().map(|(detector, count)| (detector.to_owned(), count)).collect();
         lanes.for_each(|lane| lane.take(chunk, &masked, &tally));
         tally
     }
@@ -125,7 +127,15 @@ impl Lane {
     /// A lane for an encoder, for the records that `when` wants.
     #[must_use]
     pub fn new(encoder: Encoder, when: Option<Condition>) -> Self {
-        Self { when, encoder, past_lines: 0, part: Vec::new(), items: 0, counts: Counts::default() }
+        Self {
+            when,
+            encoder,
+            past_lines: 0,
+            part: Vec::new(),
+            items: 0,
+            counts: Counts::default(),
+            refused: Vec::new(),
+        }
     }
 
     fn take(&mut self, chunk: &Chunk, masked: &Masked<'_>, tally: &Tally) {
@@ -138,11 +148,13 @@ impl Lane {
             wanted
         };
         self.items = encoder.encode(masked, &mut wanted, part);
+        self.refused = encoder.refused();
         let reasons = [(HELD_BACK, tally.held), (UNWANTED, unwanted)].map(|(rule, count)| (rule.to_owned(), count));
         self.counts = Counts {
             read: chunk.lines.len() as u64,
             bytes: chunk.input_bytes,
             cut_bytes: chunk.cut_bytes,
+            parked: self.refused.len() as u64,
             dropped: tally.dropped.iter().cloned().chain(reasons).filter(|(_, count)| *count > 0).collect(),
             ..Counts::default()
         };

@@ -15,6 +15,8 @@ pub enum Metric {
     CutLines,
     /// Containers that were removed before their log could be asked for.
     MissedContainers,
+    /// Bytes that vanished from a source before they were read.
+    LostBytes,
     /// Records dropped by a rule.
     DroppedRecords,
     /// Records that masking could not process.
@@ -150,6 +152,11 @@ impl Metrics {
     /// Sets a gauge.
     pub fn set(&self, metric: Metric, label: &str, amount: u64) {
         self.change(metric, label, |value| *value = amount);
+    }
+
+    /// Moves one contributor's part of a gauge from `before` to `now`.
+    pub fn shift(&self, metric: Metric, label: &str, before: u64, now: u64) {
+        self.change(metric, label, |value| *value = (*value + now).saturating_sub(before));
     }
 
     /// The value now, all labels together.

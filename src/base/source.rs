@@ -174,7 +174,7 @@ pub enum Identity {
         head_len: u32,
         /// Hash of the first `head_len` bytes. Grows with the file up to [`HEAD_BYTES`].
         head: u64,
-        /// Last known path: for people, and to tell a rename. Never part of the id.
+        /// The path: where it was first seen, in what is saved. Never part of the id.
         path: String,
     },
     /// One stream of a container.
@@ -232,6 +232,8 @@ pub struct Resume {
     pub generation: u32,
     /// Where to begin: the least advanced of the outputs' cursors. `None`: seen for the first time.
     pub cursor: Option<Cursor>,
+    /// The path under which a file was first seen: what its records carry, whatever it is called now.
+    pub path: Option<String>,
     /// Chunks that were read before a crash and perhaps sent, beyond `cursor`, oldest first: to be read again in
     /// the same pieces, with the same time of reading.
     pub replay: Vec<Note>,

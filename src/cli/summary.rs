@@ -15,8 +15,8 @@ pub fn table(summary: &Summary) -> String {
         rows.push(("dropped".to_owned(), "0".to_owned()));
     }
     rows.extend(summary.dropped.iter().map(|(rule, count)| (format!("dropped by {rule}"), grouped(*count))));
-    if summary.lost > 0 {
-        rows.push(("lost".to_owned(), grouped(summary.lost)));
+    if summary.lost_bytes > 0 {
+        rows.push(("lost".to_owned(), size(summary.lost_bytes)));
     }
     if summary.undelivered > 0 {
         rows.push(("not delivered".to_owned(), grouped(summary.undelivered)));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn nothing_read_divides_by_nothing() {
-        let summary = Summary { lost: 1, undelivered: 1000, ..Summary::default() };
+        let summary = Summary { lost_bytes: 1, undelivered: 1000, ..Summary::default() };
         let expected = "read           0 lines, 0 B\ndelivered      0\nparked         0\ndropped        0\nlost           1\n\
                         not delivered  1,000\nsent           0 B\ntime           0.0 s\n";
         assert_eq!(table(&summary), expected);

@@ -159,14 +159,18 @@ impl Tracked {
     /// Takes in what may have changed since it was last seen: its name, its path, a longer head.
     pub fn refresh(&mut self, name: &str, seen: &Identity, now_ms: i64) {
         name.clone_into(&mut self.name);
-        self.identity = seen.clone();
+        self.take_identity(seen);
         self.seen_ms = now_ms;
     }
 
     /// Where to go on: what this run has read already, else the least advanced output.
     pub fn resume(&self, id: SourceId) -> Resume {
         let cursor = self.read_to.as_ref().or_else(|| self.least()).cloned();
-        Resume { id, generation: self.generation, cursor, replay: self.replay.clone() }
+        let path = match &self.identity {
+            Identity::File { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        Resume { id, generation: self.generation, cursor, path, replay: self.replay.clone() }
     }
 
     /// The cursor of the least advanced output.
@@ -176,8 +180,16 @@ impl Tracked {
 
     /// Takes a new identity: the head has grown, the file was renamed, or truncated.
     pub fn identify(&mut self, identity: &Identity, generation: u32) {
-        self.identity = identity.clone();
+        self.take_identity(identity);
         self.generation = generation;
+    }
+
+    /// All of it but the path: that stays the one under which the file was first seen.
+    fn take_identity(&mut self, seen: &Identity) {
+        let first = std::mem::replace(&mut self.identity, seen.clone());
+        if let (Identity::File { path, .. }, Identity::File { path: first_path, .. }) = (&mut self.identity, first) {
+            *path = first_path;
+        }
     }
 
     /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.

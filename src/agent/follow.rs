@@ -1,0 +1,121 @@
+//! One followed file on its worker: when it is looked at, and what of it `track` must know before its lines go on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::chunk::Chunk;
+use crate::base::metrics::{Metric, Metrics};
+use crate::base::source::{Identity, SourceId};
+use crate::collect::discover::Releases;
+use crate::collect::file::{Follower, Read};
+use crate::collect::identity::FileKey;
+use crate::collect::lines::Spare;
+
+/// One followed file.
+#[derive(Debug)]
+pub struct Follow {
+    follower: Follower,
+    /// When to look, in ms since 1970. Earlier when the file is said to have changed.
+    look_at_ms: i64,
+    is_over: bool,
+    /// Ends when the file is read to its end.
+    once: bool,
+    metrics: Arc<Metrics>,
+    releases: Releases,
+}
+
+/// A file is looked at so often even when nothing says that it changed.
+const LOOK_EVERY_MS: i64 = 1_000;
+
+/// While lines come, the next ones are looked for so soon: what the kernel tells may come late or be lost.
+const LOOK_SOON_MS: i64 = 100;
+
+impl Follow {
+    /// Follows from the next look on.
+    pub fn new(follower: Follower, once: bool, metrics: Arc<Metrics>, releases: Releases) -> Self {
+        Self { follower, look_at_ms: 0, is_over: false, once, metrics, releases }
+    }
+
+    /// Whose lines it reads.
+    pub fn source(&self) -> SourceId {
+        self.follower.source().id
+    }
+
+    /// The name of the `[source.NAME]` and the bytes that wait in the file.
+    pub fn lag(&self) -> (&str, u64) {
+        (&self.follower.source().name, self.follower.lag_bytes())
+    }
+
+    /// Whether nothing more will come: it can be let go.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The kernel's name of the file.
+    pub fn key(&self) -> FileKey {
+        self.follower.key()
+    }
+
+    /// Looks at the next turn: the file is said to have changed.
+    pub fn look(&mut self) {
+        self.look_at_ms = 0;
+    }
+
+    /// Takes note of a new path. Records keep the path under which the file was first seen.
+    pub fn renamed(&mut self, path: PathBuf) {
+        let source = Arc::clone(self.follower.source());
+        self.follower.renamed(path, source);
+    }
+
+    /// Lets the file go, and tells whoever finds files.
+    pub fn release(self) {
+        self.releases.release(self.follower.key(), self.follower.size());
+    }
+
+    /// The next chunk, if it is time to look and there is one, with the source's identity where that has changed: it
+    /// must be noted before the chunk is.
+    pub fn read(&mut self, now_ms: i64, spare: &mut Spare) -> Option<(Chunk, Option<Identity>)> {
+        let is_early = now_ms < self.look_at_ms && self.look_at_ms - now_ms <= LOOK_EVERY_MS;
+        if self.is_over || is_early {
+            return None;
+        }
+        let read = self.follower.read(now_ms, spare);
+        self.tell_losses();
+        match read {
+            Ok(Read::Chunk(chunk)) => {
+                self.look_at_ms = 0;
+                // What cannot be read of the identity now is noted with the next chunk.
+                let identity = self.follower.take_identity().unwrap_or_default();
+                return Some((chunk, identity));
+            }
+            Ok(Read::Passing) => self.look_at_ms = 0,
+            Ok(Read::AtEnd) => {
+                self.is_over = self.once;
+                let is_lively = self.follower.quiet_ms(now_ms) < LOOK_EVERY_MS;
+                self.look_at_ms = now_ms + if is_lively { LOOK_SOON_MS } else { LOOK_EVERY_MS };
+            }
+            Ok(Read::Gone) => self.is_over = true,
+            Err(error) => {
+                tracing::warn!("cannot read {}: {error}; it is tried again", self.path());
+                self.is_over = self.once;
+                self.look_at_ms = now_ms + LOOK_EVERY_MS;
+            }
+        }
+        None
+    }
+
+    /// Says, and counts, what was cut off the file before it was read.
+    fn tell_losses(&mut self) {
+        let losses = self.follower.take_losses();
+        if losses.bytes > 0 {
+            self.metrics.add(Metric::LostBytes, &self.follower.source().name, losses.bytes);
+            tracing::error!("{} was truncated: {} bytes were lost before they were read", self.path(), losses.bytes);
+        } else if losses.truncations > 0 {
+            tracing::info!("{} was truncated; it is read from its beginning", self.path());
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.follower.source().path.as_deref().unwrap_or_default()
+    }
+}

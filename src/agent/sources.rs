@@ -1,0 +1,256 @@
+//! The sources: finds out where each goes on, and brings what they read to the workers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::base::chunk::Chunk;
+use crate::base::clock;
+use crate::base::fault::Fault;
+use crate::base::metrics::Metrics;
+use crate::base::source::{Identity, Resume, SourceId, fingerprint};
+use crate::collect::discover::{Discover, Event, Found, Releases};
+use crate::collect::file::{self, Follower, Settings};
+use crate::collect::identity::{FileKey, head_of, mint};
+use crate::collect::{docker, stdin};
+use crate::config::{Config, Source};
+use crate::track::{Seen, Tracker};
+
+use super::follow::Follow;
+use super::worker::Input;
+
+/// The way to the workers.
+#[derive(Clone, Debug)]
+pub struct Workers(pub Vec<mpsc::Sender<Input>>);
+
+impl Workers {
+    /// The worker of a file: by its path, so that a file and the one that replaces it after a rotation share a lane.
+    fn of_path(&self, path: &str) -> usize {
+        usize::try_from(fingerprint(path.as_bytes()) % self.0.len() as u64).unwrap_or_default()
+    }
+
+    /// The worker of a source that is read elsewhere.
+    fn of_source(&self, id: SourceId) -> usize {
+        usize::try_from(id.bits() % self.0.len() as u64).unwrap_or_default()
+    }
+}
+
+/// Why a source ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine.
+    #[error("cannot read containers of source {name}: {source}")]
+    Docker {
+        /// Of the source's table.
+        name: Arc<str>,
+        /// What the engine or the system says.
+        source: docker::Error,
+    },
+    /// Standard input.
+    #[error("cannot read standard input: {0}")]
+    Stdin(std::io::Error),
+}
+
+/// What all sources need.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Where each source goes on.
+    pub tracker: Arc<Tracker>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Read what is there, then end.
+    pub once: bool,
+    /// Told to threads: read no more.
+    pub stop: Arc<AtomicBool>,
+    /// The same, told to tasks.
+    pub stop_tasks: watch::Receiver<bool>,
+}
+
+/// Chunks that wait between a source that reads by itself and the workers.
+const CHUNKS: usize = 2;
+
+/// Starts all sources. They end by themselves once, else when told to.
+///
+/// # Errors
+/// All faults of their configuration at once; what the system refuses.
+pub fn start(
+    config: &Config,
+    own_files: &[PathBuf],
+    shared: &Shared,
+    workers: &Workers,
+) -> Result<JoinSet<Result<(), Error>>, super::Error> {
+    let mut tasks = JoinSet::new();
+    let (chunks, from_sources) = mpsc::channel::<Chunk>(CHUNKS);
+    let mut files = Vec::new();
+    for (name, source) in &config.sources {
+        let name: Arc<str> = name.as_str().into();
+        match source {
+            Source::File(config) => files.push((name, config.clone())),
+            Source::Docker(config) => {
+                tasks.spawn(containers(
+                    docker::Docker::new(config, Arc::clone(&name))?,
+                    name,
+                    shared.clone(),
+                    chunks.clone(),
+                ));
+            }
+            Source::Stdin(config) => {
+                tasks.spawn(standard_input(config.clone(), name, shared.clone(), chunks.clone())?);
+            }
+        }
+    }
+    if !files.is_empty() {
+        follow_files(files, own_files, shared.clone(), workers.clone())?;
+    }
+    tasks.spawn(hand_over(from_sources, workers.clone()));
+    Ok(tasks)
+}
+
+/// Brings chunks to the worker of their source.
+async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, workers: Workers) -> Result<(), Error> {
+    while let Some(chunk) = chunks.recv().await {
+        let worker = &workers.0[workers.of_source(chunk.source.id)];
+        if worker.send(Input::Chunk(Box::new(chunk))).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn containers(
+    source: docker::Docker,
+    name: Arc<str>,
+    shared: Shared,
+    chunks: mpsc::Sender<Chunk>,
+) -> Result<(), Error> {
+    let Shared { tracker, metrics, once, stop_tasks, .. } = shared;
+    let source_name = Arc::clone(&name);
+    let resume = move |identity: &Identity| {
+        let seen = Seen { identity, len: 0, head_of: &|_| None };
+        resume(&tracker, &source_name, &seen, mint(identity))
+    };
+    let hooks = docker::Hooks { resume: Arc::new(resume), chunks, metrics, finished: Arc::new(|_| {}) };
+    source.run(once, hooks, stop_tasks).await.map_err(|source| Error::Docker { name, source })
+}
+
+/// Standard input has a thread of its own: reading it cannot be interrupted.
+fn standard_input(
+    config: file::Config,
+    name: Arc<str>,
+    shared: Shared,
+    chunks: mpsc::Sender<Chunk>,
+) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
+    let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
+    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+    let id = resume(&shared.tracker, &name, &seen, mint(&identity)).id;
+    let source = Arc::new(config.source(&name, id, None));
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let _ = ended.send(stdin::run(std::io::stdin().lock(), source, config.max_line.as_usize(), &chunks));
+    })?;
+    Ok(async { end.await.map_or(Ok(()), |result| result.map_err(Error::Stdin)) })
+}
+
+/// Where a source goes on. An id that cannot be noted now is noted with its first chunk or not at all: without a note
+/// nothing of it is sent.
+fn resume(tracker: &Tracker, name: &str, seen: &Seen<'_>, minted: SourceId) -> Resume {
+    loop {
+        match tracker.resume(name, seen, minted, clock::now_ms()) {
+            Ok(resume) => return resume,
+            Err(error) => {
+                tracing::error!("{error}; source {name} waits until it can be written");
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Files have a thread that looks for them; the workers read them.
+fn follow_files(
+    sources: Vec<(Arc<str>, file::Config)>,
+    own_files: &[PathBuf],
+    shared: Shared,
+    workers: Workers,
+) -> Result<(), super::Error> {
+    let mut discover =
+        Discover::new(&sources, own_files).map_err(|error| vec![Fault::new("include", error.to_string())])?;
+    let mut finder = Finder {
+        configs: sources.into_iter().collect(),
+        releases: discover.releases(),
+        shared,
+        workers,
+        placed: HashMap::new(),
+    };
+    std::thread::Builder::new().name("discover".to_owned()).spawn(move || {
+        if finder.shared.once {
+            // More than one turn only where files are more than may be open at once.
+            loop {
+                let found = discover.scan_once();
+                if found.is_empty() {
+                    break;
+                }
+                found.into_iter().for_each(|found| finder.follow(found));
+            }
+        } else {
+            let stop = Arc::clone(&finder.shared.stop);
+            discover.run(&stop, &mut |event| finder.take(event));
+        }
+    })?;
+    Ok(())
+}
+
+/// Turns what discovery tells into inputs of workers.
+struct Finder {
+    configs: HashMap<Arc<str>, file::Config>,
+    releases: Releases,
+    shared: Shared,
+    workers: Workers,
+    /// Which worker has which file.
+    placed: HashMap<FileKey, usize>,
+}
+
+impl Finder {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Found(found) => self.follow(found),
+            Event::Changed(key) => self.tell(key, Input::Look(key)),
+            Event::Renamed(key, path) => self.tell(key, Input::Renamed(key, path)),
+        }
+    }
+
+    fn tell(&self, key: FileKey, input: Input) {
+        if let Some(worker) = self.placed.get(&key) {
+            let _ = self.workers.0[*worker].blocking_send(input);
+        }
+    }
+
+    fn follow(&mut self, found: Found) {
+        let path = found.path.to_string_lossy().into_owned();
+        let Some(config) = self.configs.get(&found.source_name) else { return };
+        let resume = {
+            let head_of = |len: usize| head_of(&found.file, len).ok().flatten();
+            let len = found.file.metadata().map_or(0, |metadata| metadata.len());
+            let seen = Seen { identity: &found.identity, len, head_of: &head_of };
+            resume(&self.shared.tracker, &found.source_name, &seen, mint(&found.identity))
+        };
+        let source = Arc::new(config.source(
+            &found.source_name,
+            resume.id,
+            Some(resume.path.clone().unwrap_or_else(|| path.clone())),
+        ));
+        let worker = self.workers.of_path(source.path.as_deref().unwrap_or(&path));
+        match Follower::new(found, source, &resume, Settings::new(config, self.shared.once)) {
+            Ok(follower) => {
+                self.placed.insert(follower.key(), worker);
+                let follow =
+                    Follow::new(follower, self.shared.once, Arc::clone(&self.shared.metrics), self.releases.clone());
+                let _ = self.workers.0[worker].blocking_send(Input::Follow(Box::new(follow)));
+            }
+            Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One worker thread: reads the files that it was given, takes every chunk through the pure middle, and hands sealed
+//! batches to the lanes. A source stays on one worker, so its order is kept. Does not wait for stores but by a full lane.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::base::batch::{Batch, Span};
+use crate::base::chunk::Chunk;
+use crate::base::clock;
+use crate::base::metrics::{Metric, Metrics};
+use crate::base::source::Source;
+use crate::collect::identity::FileKey;
+use crate::collect::lines::Spare;
+use crate::output::Refused;
+use crate::pack::Packer;
+use crate::pipeline::{Lane, Pipeline};
+use crate::ship::{Destination, ParkedRecord};
+use crate::track::{self, Tracker};
+
+use super::follow::Follow;
+
+/// What a worker is given.
+#[derive(Debug)]
+pub enum Input {
+    /// A file to follow from now on.
+    Follow(Box<Follow>),
+    /// A file has changed.
+    Look(FileKey),
+    /// A file has another path now.
+    Renamed(FileKey, PathBuf),
+    /// Lines that were read elsewhere.
+    Chunk(Box<Chunk>),
+}
+
+/// One output as a worker sees it.
+#[derive(Debug)]
+pub struct Exit {
+    /// The open batch.
+    pub packer: Packer,
+    /// Where sealed ones go. Closed when the lane has ended.
+    pub batches: mpsc::Sender<Batch>,
+    /// Where records are set aside that its store would refuse.
+    pub destination: Arc<Destination>,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker {
+    /// For waiting with a limit of time.
+    pub runtime: Handle,
+    /// What it is given. Closed when nothing more can come.
+    pub inputs: mpsc::Receiver<Input>,
+    /// The pure middle.
+    pub pipeline: Pipeline,
+    /// What each output takes, by output.
+    pub lanes: Vec<Lane>,
+    /// Where it goes, by output.
+    pub exits: Vec<Exit>,
+    /// What is safely delivered.
+    pub tracker: Arc<Tracker>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Stop reading, hand over what there is, and end.
+    pub stop: Arc<AtomicBool>,
+    /// The files that it follows.
+    pub follows: Vec<Follow>,
+    /// Buffers used again for each chunk of a file.
+    pub spare: Spare,
+    /// Ends when all files are read to their end and no input can come.
+    pub once: bool,
+}
+
+/// How long a worker sleeps at most when there is nothing to read.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How long it waits before it tries again to write state.
+const STATE_RETRY: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Works until told to stop, or, once, until all is read. What was read is handed over either way.
+    pub fn run(mut self) {
+        let mut open = true;
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut busy = false;
+            while let Ok(input) = self.inputs.try_recv() {
+                self.take(input);
+                busy = true;
+            }
+            busy |= self.read_files();
+            self.seal_due();
+            if busy {
+                continue;
+            }
+            if self.once && !open && self.follows.is_empty() {
+                break;
+            }
+            open = self.wait(open);
+        }
+        for output in 0..self.exits.len() {
+            self.seal(output);
+        }
+    }
+
+    /// Waits for an input, a little. `false`: none can come any more.
+    fn wait(&mut self, open: bool) -> bool {
+        if !open {
+            std::thread::sleep(IDLE / 10);
+            return false;
+        }
+        match self.runtime.block_on(async { tokio::time::timeout(IDLE, self.inputs.recv()).await }) {
+            Ok(Some(input)) => self.take(input),
+            Ok(None) => return false,
+            Err(_) => {}
+        }
+        true
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Follow(follow) => self.follows.push(*follow),
+            Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
+            Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
+            Input::Chunk(chunk) => self.process(*chunk),
+        }
+    }
+
+    fn followed(&mut self, key: FileKey) -> Option<&mut Follow> {
+        self.follows.iter_mut().find(|follow| follow.key() == key)
+    }
+
+    /// One chunk of each file that has any: a quiet file is not starved by a loud one. Whether there was any.
+    fn read_files(&mut self) -> bool {
+        let now_ms = clock::now_ms();
+        let mut busy = false;
+        let mut index = 0;
+        while index < self.follows.len() {
+            if let Some((chunk, identity)) = self.follows[index].read(now_ms, &mut self.spare) {
+                let (id, generation) = (chunk.source.id, chunk.generation);
+                if let Some(identity) = identity {
+                    self.until_written(|tracker| tracker.identify(id, &identity, generation));
+                }
+                self.process(chunk);
+                busy = true;
+            }
+            if self.follows[index].is_over() {
+                let over = self.follows.swap_remove(index);
+                self.pipeline.forget(over.source());
+                over.release();
+            } else {
+                index += 1;
+            }
+        }
+        busy
+    }
+
+    fn process(&mut self, mut chunk: Chunk) {
+        for (output, lane) in self.lanes.iter_mut().enumerate() {
+            lane.past_lines = self.tracker.past_lines(&chunk, output);
+        }
+        let name = Arc::clone(&chunk.source.name);
+        self.metrics.add(Metric::ReadBytes, &name, chunk.input_bytes);
+        self.metrics.add(Metric::ReadLines, &name, chunk.lines.len() as u64);
+        self.metrics.add(Metric::CutLines, &name, chunk.lines.iter().filter(|line| line.cut).count() as u64);
+        let tally = self.pipeline.process(&mut chunk, &mut self.lanes);
+        self.metrics.add(Metric::HeldRecords, &name, tally.held);
+        tally.dropped.iter().for_each(|(rule, count)| self.metrics.add(Metric::DroppedRecords, rule, *count));
+        tally.masked.iter().for_each(|(detector, count)| self.metrics.add(Metric::MaskedValues, detector, *count));
+
+        let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
+        for output in 0..self.exits.len() {
+            self.park_refused(output, &chunk.source);
+            let lane = &mut self.lanes[output];
+            let counts = std::mem::take(&mut lane.counts);
+            let span = Span { source: Arc::clone(&chunk.source), seq, items: lane.items, counts };
+            let packer = &mut self.exits[output].packer;
+            packer.add(&lane.part, span, chunk.seen_ms, chunk.replayed, clock::now_ms());
+            if packer.is_due(clock::now_ms()) {
+                self.seal(output);
+            }
+        }
+        self.spare.take_back(chunk);
+    }
+
+    /// Sets aside what the store would refuse, again and again while the disk refuses that.
+    fn park_refused(&mut self, output: usize, source: &Source) {
+        let refused = std::mem::take(&mut self.lanes[output].refused);
+        if refused.is_empty() {
+            return;
+        }
+        let parked: Vec<_> = refused.into_iter().map(|one| parked(one, source)).collect();
+        let destination = &self.exits[output].destination;
+        self.until(|| destination.park(&parked));
+    }
+
+    fn seal_due(&mut self) {
+        let now_ms = clock::now_ms();
+        for output in 0..self.exits.len() {
+            if self.exits[output].packer.is_due(now_ms) {
+                self.seal(output);
+            }
+        }
+    }
+
+    /// Closes an open batch and hands it over, when its notes are durable. Waits while the lane is full: so reading
+    /// pauses.
+    fn seal(&mut self, output: usize) {
+        let Some(batch) = self.exits[output].packer.seal() else { return };
+        if self.until_written(Tracker::make_durable).is_some() {
+            // A lane that has ended settles nothing more: the batch is read again by the next run.
+            let _ = self.exits[output].batches.blocking_send(batch);
+        }
+    }
+
+    /// Writes state, again and again while the disk refuses: nothing is sent that is not noted. `None`: told to stop
+    /// before it could be written.
+    fn until_written<T>(&self, write: impl Fn(&Tracker) -> Result<T, track::Error>) -> Option<T> {
+        self.until(|| write(&self.tracker))
+    }
+
+    fn until<T, E: Display>(&self, write: impl Fn() -> Result<T, E>) -> Option<T> {
+        let mut told = false;
+        loop {
+            match write() {
+                Ok(value) => return Some(value),
+                Err(_) if self.stop.load(Ordering::Relaxed) => return None,
+                Err(error) if !told => {
+                    tracing::error!("{error}; reading pauses until it can be written");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            std::thread::sleep(STATE_RETRY);
+        }
+    }
+}
+
+fn parked(refused: Refused, source: &Source) -> ParkedRecord {
+    ParkedRecord {
+        id: format!("{}.{}.{}", source.id, refused.position.at, refused.position.tie),
+        source: source.name.to_string(),
+        reason: refused.reason,
+        document: refused.document,
+    }
+}
