@@ -1,0 +1,69 @@
+//! The program as a person meets it: pipes, exit codes, messages.
+
+use crate::harness::Ground;
+
+/// No file and no engine: standard input comes out as masked records.
+#[test]
+fn a_pipe_without_configuration_prints_masked_records() {
+    let ground = Ground::new();
+    let input = "mail from ann@mail.example\n{\"user\":\"ann@mail.example\",\"id\":9007199254740993}\n";
+    let finished = ground.run_with_input(&["run", "--once"], input.as_bytes()).expect_code(0);
+    // The machine's own /var/log is printed as well: ours are those of standard input.
+    let ours: Vec<&str> = finished.stdout.lines().filter(|line| line.contains("\"source_name\":\"stdin\"")).collect();
+    assert_eq!(ours.len(), 2, "{}", finished.stderr);
+    assert!(!finished.stdout.contains("ann@mail.example"));
+    let first: serde_json::Value = serde_json::from_str(ours[0]).unwrap();
+    assert!(first["message"].as_str().unwrap().starts_with("mail from ["), "{first}");
+    assert!(ours[1].contains("\"id\":9007199254740993"), "{}", ours[1]);
+}
+
+/// Arguments, configuration, code, what standard error says.
+#[test]
+fn exit_codes_tell_scripts_what_happened() {
+    const STDOUT: &str = "[source.app]\ntype = \"stdin\"\n[output.store]\ntype = \"stdout\"\n";
+    let rows: [(&[&str], &str, i32, &str); 10] = [
+        (&["--version"], "", 0, ""),
+        (&["--help"], "", 0, ""),
+        (&["nonsense"], "", 1, "nonsense"),
+        (&["run", "--onec"], "", 1, "--once"),
+        (&["run", "-c", "absent.toml"], "", 1, "absent.toml"),
+        (&["check", "-c", "agent.toml"], STDOUT, 0, ""),
+        (&["check", "-c", "agent.toml"], "[output.store]\ntyp = \"stdout\"\n", 1, "type"),
+        (&["check", "-c", "agent.toml"], "[source.app]\ntype = \"file\"\n", 1, "output"),
+        (&["run", "--once", "-c", "agent.toml"], "[output.store]\ntype = \"nonsense\"\n", 1, "nonsense"),
+        (&["run", "--once", "-c", "agent.toml"], STDOUT, 0, ""),
+    ];
+    for (arguments, configuration, code, said) in rows {
+        let ground = Ground::new();
+        ground.configure(configuration);
+        let finished = ground.run_with_input(arguments, b"a line\n");
+        assert_eq!(finished.status.code(), Some(code), "{arguments:?} {configuration}: {}", finished.stderr);
+        let all = finished.stdout + &finished.stderr;
+        assert!(all.contains(said), "{arguments:?} should say {said}: {all}");
+    }
+}
+
+/// Exit code 2: nothing answers, and `--wait` is over. Nothing is lost: a later run delivers.
+#[test]
+fn an_unreachable_store_ends_once_with_code_2() {
+    let ground = Ground::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let source = "[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n";
+    std::fs::write(ground.log("a.log"), "one\ntwo\n").unwrap();
+    ground.configure(&format!("{source}[output.store]\ntype = \"elasticsearch\"\nurl = \"http://{closed}\"\n"));
+    let finished = ground.start(&["--once", "--wait", "1s"]).wait().expect_code(2);
+    assert!(finished.stderr.contains(&closed.to_string()), "{}", finished.stderr);
+    ground.configure(&format!("{source}[output.store]\ntype = \"file\"\npath = \"FOLDER/out\"\n"));
+    ground.run_once().expect_code(0);
+    assert_eq!(std::fs::read_to_string(ground.path("out")).unwrap().lines().count(), 2);
+}
+
+/// The example that the program prints is one that it accepts.
+#[test]
+fn the_example_passes_check() {
+    let ground = Ground::new();
+    let example = ground.run_with_input(&["example"], b"").expect_code(0).stdout;
+    let example = example.replace("/var/lib/logferry", ground.path("state").to_str().unwrap());
+    std::fs::write(ground.path("agent.toml"), example).unwrap();
+    ground.run_with_input(&["check"], b"").expect_code(0);
+}

@@ -1,0 +1,317 @@
+//! Containers of a real engine: short-lived ones, long lines, two streams, and agents and engines that come and go.
+//! The store is a file of NDJSON. What the engine itself was told is what must arrive.
+
+use std::ops::Range;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::checker::Checker;
+use crate::harness::{Agent, Ground, send_signal, unique, wait_until};
+use crate::store::address;
+
+/// A Docker Engine, and the label that the containers of one test carry.
+struct Engine {
+    host: String,
+    label: String,
+}
+
+impl Engine {
+    fn at(host: &str) -> Self {
+        Self { host: host.to_owned(), label: format!("logferry.test={}", unique("docker")) }
+    }
+
+    fn given() -> Self {
+        Self::at(&address("LOGFERRY_TEST_DOCKER"))
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        let output = Command::new("docker").args(["-H", &self.host]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Starts a container that runs a shell script; its id.
+    fn run(&self, options: &[&str], script: &str) -> String {
+        let mut arguments = vec!["run", "-d", "--network", "none", "--label", &self.label];
+        arguments.extend(options);
+        arguments.extend(["shell:1", "sh", "-c", script]);
+        self.docker(&arguments)
+    }
+
+    fn is_running(&self, id: &str) -> bool {
+        self.docker(&["inspect", "-f", "{{.State.Running}}", id]) == "true"
+    }
+
+    /// A ground whose agent follows this test's containers into a file.
+    fn ground(&self) -> Ground {
+        let ground = Ground::new();
+        let (host, label) = (&self.host, &self.label);
+        ground.configure(&format!(
+            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\n\n\
+             [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\n"
+        ));
+        ground
+    }
+
+    fn remove_containers(&self) {
+        let filter = format!("label={}", self.label);
+        let list = Command::new("docker").args(["-H", &self.host, "ps", "-aq", "--filter", &filter]).output().unwrap();
+        for id in String::from_utf8_lossy(&list.stdout).split_whitespace() {
+            let _ = Command::new("docker").args(["-H", &self.host, "rm", "-f", id]).stdout(Stdio::null()).status();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.remove_containers();
+    }
+}
+
+/// Prints these numbers, one a line, to standard output.
+fn print(numbers: Range<u64>) -> String {
+    let Range { start, end } = numbers;
+    format!("i={start}; while [ $i -lt {end} ]; do printf 'line seq-a-%07d\\n' $i; i=$((i+1)); done")
+}
+
+/// The whole lines of the output: its last one may be under way.
+fn delivered(ground: &Ground) -> String {
+    let mut text = std::fs::read_to_string(ground.path("out.ndjson")).unwrap_or_default();
+    text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+    text
+}
+
+fn records(ground: &Ground) -> Vec<Value> {
+    delivered(ground).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[track_caller]
+fn wait_for_lines(ground: &Ground, numbers: u64) {
+    wait_until(&format!("{numbers} lines"), || {
+        let mut checker = Checker::new("a", numbers);
+        checker.scan(&delivered(ground));
+        (checker.found() as u64 == numbers).then_some(())
+    });
+}
+
+#[track_caller]
+fn finish(ground: &Ground, agent: Agent, numbers: u64) {
+    wait_for_lines(ground, numbers);
+    agent.terminate().expect_code(0);
+    assert_each_once(ground, numbers);
+}
+
+#[track_caller]
+fn assert_each_once(ground: &Ground, numbers: u64) {
+    let mut checker = Checker::new("a", numbers);
+    checker.scan(&delivered(ground));
+    checker.assert_each_once();
+}
+
+/// C3: 200 that live for a moment, half of them while the agent is away.
+#[test]
+fn short_lived_containers_have_their_say() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let start = |containers: Range<u64>| {
+        std::thread::scope(|scope| {
+            for lane in 0..4 {
+                let (engine, containers) = (&engine, containers.clone());
+                scope.spawn(move || {
+                    for container in containers.filter(|container| container % 4 == lane) {
+                        engine.run(&[], &print(container * 5..container * 5 + 5));
+                    }
+                });
+            }
+        });
+    };
+    let agent = ground.start(&[]);
+    start(0..100);
+    wait_for_lines(&ground, 500);
+    agent.terminate().expect_code(0);
+    start(100..150);
+    let agent = ground.start(&[]);
+    start(150..200);
+    finish(&ground, agent, 1000);
+}
+
+/// C4: longer than the engine's frames of 16 KB, on both streams at once; each comes out whole.
+#[test]
+fn a_long_line_is_joined_from_its_frames() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let long = |byte: char, number: u64| {
+        format!("printf '%s seq-a-{number:07}\\n' $(head -c 40000 /dev/zero | tr '\\0' {byte})")
+    };
+    engine.run(&[], &format!("{} & {} >&2; wait", long('x', 0), long('y', 1)));
+    let agent = ground.start(&[]);
+    finish(&ground, agent, 2);
+    for record in records(&ground) {
+        let (byte, number) = if record["stream"] == "stdout" { ("x", 0) } else { ("y", 1) };
+        let expected = format!("{} seq-a-{number:07}", byte.repeat(40_000));
+        assert!(record["message"].as_str() == Some(&expected), "{} is not whole", record["stream"]);
+    }
+}
+
+/// C1: two streams of one container, interleaved; each knows which it is, and its order.
+#[test]
+fn interleaved_streams_are_kept_apart_and_in_order() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let agent = ground.start(&[]);
+    let both = "i=0; while [ $i -lt 4000 ]; do printf 'seq-a-%07d\\n' $i; printf 'seq-a-%07d\\n' $((i+1)) >&2; i=$((i+2)); done";
+    let id = engine.run(&["--name", &unique("both")], both);
+    finish(&ground, agent, 4000);
+    let name = engine.docker(&["inspect", "-f", "{{.Name}}", &id]);
+    for (stream, rest) in [("stdout", 0), ("stderr", 1)] {
+        let records = records(&ground);
+        let texts = records.iter().filter(|record| record["stream"] == stream).map(|record| &record["message"]);
+        let texts: Vec<&str> = texts.map(|text| text.as_str().unwrap()).collect();
+        let expected: Vec<String> = (0..2000).map(|number| format!("seq-a-{:07}", number * 2 + rest)).collect();
+        assert!(texts == expected, "{stream} is out of order, or holds lines of the other");
+        assert!(records.iter().all(|record| record["container_name"] == name.trim_start_matches('/')));
+    }
+}
+
+/// C2: what was written while the agent was stopped, or dead, is there afterwards.
+#[test]
+fn an_agent_that_was_away_catches_up() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let script =
+        "i=0; while [ $i -lt 6000 ]; do printf 'seq-a-%07d\\n' $i; i=$((i+1)); [ $((i%20)) = 0 ] && sleep 0.02; done";
+    let id = engine.run(&[], script);
+    for stop in [Agent::kill_9 as fn(Agent), |agent| drop(agent.terminate().expect_code(0)), Agent::kill_9] {
+        let before = records(&ground).len();
+        let agent = ground.start(&[]);
+        wait_until("more lines", || (records_at_least(&ground, before + 300) || !engine.is_running(&id)).then_some(()));
+        stop(agent);
+    }
+    let agent = ground.start(&[]);
+    finish(&ground, agent, 6000);
+}
+
+fn records_at_least(ground: &Ground, count: usize) -> bool {
+    delivered(ground).lines().count() >= count
+}
+
+/// All that there is, then an end; a second run adds nothing.
+#[test]
+fn once_reads_containers_up_to_now() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let ended = engine.run(&[], &print(0..500));
+    let running = engine.run(&[], &format!("{}; sleep 600", print(500..1000)));
+    wait_until("the containers to have written", || {
+        let said = engine.docker(&["logs", "--tail", "1", &running]);
+        (!engine.is_running(&ended) && said.ends_with("seq-a-0000999")).then_some(())
+    });
+    ground.run_once().expect_code(0);
+    assert_each_once(&ground, 1000);
+    ground.run_once().expect_code(0);
+    assert_each_once(&ground, 1000);
+}
+
+/// C5: with a terminal there are no frames, one stream, and lines end in CR LF.
+#[test]
+fn a_terminal_s_lines_are_clean() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    engine.run(&["-t"], &format!("{}; echo plain", print(0..50)));
+    let agent = ground.start(&[]);
+    finish(&ground, agent, 50);
+    let messages: Vec<String> =
+        records(&ground).iter().map(|one| one["message"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(messages[0], "line seq-a-0000000");
+    assert!(messages.iter().all(|message| !message.contains('\r')));
+}
+
+/// Labels of a container that speak to the agent.
+#[test]
+fn labels_choose_and_name() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    engine.run(&["--label", "logferry.enable=false"], "echo hidden");
+    engine.run(&["--label", "logferry.service=shop"], "echo seq-a-0000000");
+    let agent = ground.start(&[]);
+    finish(&ground, agent, 1);
+    let records = records(&ground);
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(records[0]["service_name"], "shop");
+}
+
+/// An engine of a test's own, which may be stopped.
+struct OwnEngine {
+    folder: TempDir,
+    server: Child,
+}
+
+impl OwnEngine {
+    fn start() -> Self {
+        // Not below the usual folder for temporary files, which may be deep: a socket's path has at most 107 bytes.
+        let folder = tempfile::Builder::new().prefix("lf-d.").tempdir_in("/tmp").unwrap();
+        let server = serve(&folder);
+        let own = Self { folder, server };
+        own.wait_until_ready();
+        let image = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/docker/image");
+        assert!(Command::new(image).arg(own.folder.path().join("docker.sock")).status().unwrap().success());
+        own
+    }
+
+    fn restart(&mut self) {
+        self.stop();
+        self.server = serve(&self.folder);
+        self.wait_until_ready();
+    }
+
+    fn stop(&mut self) {
+        send_signal(self.server.id(), "TERM");
+        self.server.wait().unwrap();
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}/docker.sock", self.folder.path().display())
+    }
+
+    fn wait_until_ready(&self) {
+        let socket = self.folder.path().join("docker.sock");
+        wait_until("the engine", || {
+            let ask = ["-sf", "-o", "/dev/null", "--unix-socket", socket.to_str().unwrap(), "http://docker/_ping"];
+            Command::new("curl").args(ask).status().unwrap().success().then_some(())
+        });
+    }
+}
+
+fn serve(folder: &TempDir) -> Child {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/docker/start");
+    let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
+    Command::new(script).arg(folder.path()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+impl Drop for OwnEngine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// C6: the engine goes and comes back, with its containers stopped; the agent goes on by itself.
+#[test]
+fn an_engine_that_restarts_is_followed_again() {
+    let mut own = OwnEngine::start();
+    let engine = Engine::at(&own.host());
+    let ground = engine.ground();
+    let agent = ground.start(&[]);
+    let first = engine.run(&[], &format!("{}; exec sleep 600", print(0..500)));
+    wait_for_lines(&ground, 500);
+    engine.docker(&["kill", &first]);
+    own.restart();
+    engine.run(&[], &print(500..1000));
+    wait_for_lines(&ground, 1000);
+    // The one from before says something more: its old lines are not sent again.
+    engine.docker(&["start", &first]);
+    wait_until("its lines again", || records_at_least(&ground, 1500).then_some(()));
+    agent.terminate().expect_code(0);
+    assert_eq!(delivered(&ground).lines().count(), 1500);
+}

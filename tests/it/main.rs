@@ -1,0 +1,16 @@
+//! The agent as its users run it: the real binary against real engines, which `tests/run` starts.
+
+// A test that fails panics.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod checker;
+mod cli;
+mod cost;
+mod docker;
+mod files;
+mod generate;
+mod harness;
+mod secure;
+mod store;
+mod stores;
+mod tidy;
