@@ -142,8 +142,9 @@ impl Lane {
         self.part.clear();
         let Self { when, encoder, part, .. } = self;
         let mut unwanted = 0;
+        let when = when.as_ref().map(|when| when.at(&chunk.source));
         let mut wanted = |one: &MaskedRecord<'_>| {
-            let wanted = when.as_ref().is_none_or(|when| when.holds(&chunk.source, one.text, one.record));
+            let wanted = when.as_ref().is_none_or(|when| when.holds(one.text, one.record));
             unwanted += u64::from(!wanted);
             wanted
         };

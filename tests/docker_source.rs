@@ -76,7 +76,7 @@ impl Reader {
                 let Identity::Docker { container, stream, .. } = identity else { panic!("not a container") };
                 let id = mint(container, *stream);
                 let cursor = known.lock().unwrap().cursors.get(&id).cloned();
-                Resume { id, generation: 0, cursor, replay: Vec::new() }
+                Resume { id, generation: 0, cursor, path: None, replay: Vec::new() }
             }),
             chunks: sender,
             metrics: Arc::clone(&metrics),

@@ -42,7 +42,7 @@ impl Follow {
     }
 
     /// The name of the `[source.NAME]` and the bytes that wait in the file.
-    pub fn lag(&self) -> (&str, u64) {
+    pub fn lag(&self) -> (&Arc<str>, u64) {
         (&self.follower.source().name, self.follower.lag_bytes())
     }
 

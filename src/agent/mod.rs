@@ -9,6 +9,7 @@ mod sources;
 mod summary;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -207,6 +208,8 @@ impl Agent {
                 stop: Arc::clone(&self.stop.threads),
                 follows: Vec::new(),
                 spare: Spare::default(),
+                lag: BTreeMap::new(),
+                measured: None,
                 once: self.options.once,
             };
             for output in outputs {

@@ -1,11 +1,12 @@
 //! One worker thread: reads the files that it was given, takes every chunk through the pure middle, and hands sealed
 //! batches to the lanes. A source stays on one worker, so its order is kept. Does not wait for stores but by a full lane.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -72,12 +73,19 @@ pub struct Worker {
     pub follows: Vec<Follow>,
     /// Buffers used again for each chunk of a file.
     pub spare: Spare,
+    /// Bytes that waited in its files when last measured, by source.
+    pub lag: BTreeMap<Arc<str>, u64>,
+    /// When that was.
+    pub measured: Option<Instant>,
     /// Ends when all files are read to their end and no input can come.
     pub once: bool,
 }
 
 /// How long a worker sleeps at most when there is nothing to read.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// How often the lag is measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long it waits before it tries again to write state.
 const STATE_RETRY: Duration = Duration::from_secs(1);
@@ -93,6 +101,7 @@ impl Worker {
                 busy = true;
             }
             busy |= self.read_files();
+            self.measure_lag();
             self.seal_due();
             if busy {
                 continue;
@@ -185,6 +194,24 @@ impl Worker {
             }
         }
         self.spare.take_back(chunk);
+    }
+
+    /// Tells how many bytes wait in this worker's files, by source.
+    fn measure_lag(&mut self) {
+        if self.measured.is_some_and(|at| at.elapsed() < MEASURE_EVERY) {
+            return;
+        }
+        self.measured = Some(Instant::now());
+        let mut now: BTreeMap<Arc<str>, u64> = self.lag.keys().map(|name| (Arc::clone(name), 0)).collect();
+        for follow in &self.follows {
+            let (name, bytes) = follow.lag();
+            *now.entry(Arc::clone(name)).or_default() += bytes;
+        }
+        for (name, bytes) in &now {
+            let before = self.lag.get(name).copied().unwrap_or(0);
+            self.metrics.shift(Metric::LagBytes, name, before, *bytes);
+        }
+        self.lag = now;
     }
 
     /// Sets aside what the store would refuse, again and again while the disk refuses that.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
+use crate::base::counts::Counts;
 
 /// A chunk's bytes and its items.
 type Part = (&'static str, u32);
 
 fn span(seq: u64, items: u32) -> Span {
-    Span { source: Arc::clone(&chunk(&[]).source), seq, items }
+    Span { source: Arc::clone(&chunk(&[]).source), seq, items, counts: Counts::default() }
 }
 
 fn packer(gzip_level: u32) -> Packer {

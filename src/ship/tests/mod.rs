@@ -26,7 +26,8 @@ fn batch(body: &str, items: u32) -> Batch {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body.as_bytes()).unwrap();
     let source = chunk(&[]).source;
-    let span = |seq, items| Span { source: Arc::clone(&source), seq, items };
+    let span =
+        |seq, items| Span { source: Arc::clone(&source), seq, items, counts: crate::base::counts::Counts::default() };
     Batch {
         body: encoder.finish().unwrap(),
         gzip: true,

@@ -90,7 +90,7 @@ impl Scene {
 }
 
 fn first_sight() -> Resume {
-    Resume { id: SourceId::new(1), generation: 0, cursor: None, replay: Vec::new() }
+    Resume { id: SourceId::new(1), generation: 0, cursor: None, path: None, replay: Vec::new() }
 }
 
 fn follower(path: &Path, settings: Settings, resume: &Resume, begin: u64) -> Follower {

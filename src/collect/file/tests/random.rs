@@ -125,7 +125,7 @@ impl Log {
                 let last = self.followers.pop().unwrap();
                 let Cursor::File { generation, .. } = last.cursor() else { panic!("not a file's cursor") };
                 let cursor = Some(last.cursor());
-                let resume = Resume { id: last.source().id, generation, cursor, replay: Vec::new() };
+                let resume = Resume { id: last.source().id, generation, cursor, path: None, replay: Vec::new() };
                 self.followers.push(follower(&self.path(), self.settings, &resume, 0));
             }
         }
