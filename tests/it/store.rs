@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::now_ms;
+use crate::harness::{now_ms, wait_until};
 
 /// A running store.
 #[derive(Clone, Debug)]
@@ -129,14 +129,14 @@ impl Store {
         assert!(child.wait().unwrap().success());
     }
 
-    /// One request; the answer's status and body.
+    /// One request; the answer's status and body. Asks again while an index is being made (503).
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let mut arguments = vec!["-X".to_owned(), method.to_owned()];
         if let Some(body) = body {
             arguments.extend(["-H", "content-type: application/json", "-d"].map(str::to_owned));
             arguments.push(body.to_string());
         }
-        self.curl(path, &arguments)
+        wait_until("an answer that is not 503", || Some(self.curl(path, &arguments)).filter(|answer| answer.0 != 503))
     }
 
     fn curl(&self, path: &str, more: &[String]) -> (u16, String) {
