@@ -144,13 +144,22 @@ fn run(arguments: &Run) -> Exit {
     };
     let variable = std::env::var(admin::log::VARIABLE).ok();
     admin::log::begin(config.agent.log_format, config.agent.log_level, variable.as_deref());
-    match agent::run(config, agent::Options { once: arguments.once, wait: arguments.wait }) {
+    match agent::run(
+        config,
+        agent::Options { once: arguments.once, wait: arguments.wait, progress: progress(arguments.once) },
+    ) {
         Ok(summary) => finished(&summary, arguments.once),
         Err(error) => {
             say(&format!("error: {error}\n"));
             Exit::Internal
         }
     }
+}
+
+/// Long work shows how far it is, where someone watches and the records do not go to the same screen.
+fn progress(once: bool) -> Option<fn(&agent::Summary)> {
+    let is_watched = once && std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+    is_watched.then_some(|summary| say(&format!("\r\x1b[K{}\r", summary::line(summary))))
 }
 
 /// Without `--once` what is not yet delivered is read again at the next start.
