@@ -104,6 +104,9 @@ impl Sources {
                 Some(tracked) if saved.generation >= tracked.generation => {
                     tracked.generation = saved.generation;
                     tracked.identity = saved.identity;
+                    for (output, standing) in outputs.iter().zip(&mut tracked.outputs) {
+                        standing.cursor = standing.cursor.take().or_else(|| saved.cursors.get(output).cloned());
+                    }
                 }
                 Some(_) => {}
                 None => self.restore(saved, outputs),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
-use crate::base::source::{Cursor, fingerprint};
+use crate::base::source::fingerprint;
 
 const HEAD: &[u8] = b"first line\n";
 
@@ -149,6 +149,16 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     let resumed = find(&open(folder.path(), &["store"]), &identity(b"other"), b"other", 7);
     assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
     assert_eq!(resumed.replay[0].generation, 1);
+}
+
+#[test]
+fn a_file_begun_at_its_end_goes_on_from_there_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin_at(SourceId::new(7), &Cursor::File { generation: 0, offset: 500, guard: 1 }).unwrap();
+    drop(tracker);
+    assert_eq!(offset(resume(&open(folder.path(), &["store"])).cursor.as_ref()), Some(500));
 }
 
 #[test]
