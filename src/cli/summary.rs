@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn nothing_read_divides_by_nothing() {
         let summary = Summary { lost_bytes: 1, undelivered: 1000, ..Summary::default() };
-        let expected = "read           0 lines, 0 B\ndelivered      0\nparked         0\ndropped        0\nlost           1\n\
+        let expected = "read           0 lines, 0 B\ndelivered      0\nparked         0\ndropped        0\nlost           1 B\n\
                         not delivered  1,000\nsent           0 B\ntime           0.0 s\n";
         assert_eq!(table(&summary), expected);
     }
