@@ -1,5 +1,6 @@
 //! The outputs: one destination each, one lane a worker and output, and the way back from an answer to `track`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
 use crate::config::Output;
 use crate::filter::Condition;
-use crate::output::Encoder;
+use crate::output::{Encoder, Kind};
 use crate::pack::Packer;
 use crate::pipeline::Lane;
 use crate::ship::{self, Destination, Settled};
@@ -71,14 +72,27 @@ impl Ready {
         stop: &watch::Receiver<bool>,
     ) -> Result<(Lane, Exit), Vec<Fault>> {
         let when = self.config.when.as_ref().map(Condition::new).transpose()?;
-        let encoder = Encoder::new(&self.config.output)?;
+        let encoder = self.encoder()?;
         let mut pack = self.config.pack.clone();
+        if matches!(self.config.output.kind, Kind::Stdout | Kind::File) {
+            pack.gzip_level = 0;
+        }
         pack.max_bytes.0 = pack.max_bytes.0.min(batch_bytes);
         let packer = Packer::new(&pack, encoder.head(), encoder.separator(), encoder.tail());
         let (batches, lane) = mpsc::channel::<Batch>(LANE_DEPTH);
         let settle = settle(self.index, self.name.clone(), Arc::clone(tracker), Arc::clone(metrics));
         tasks.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, stop.clone()));
         Ok((Lane::new(encoder, when), Exit { packer, batches, destination: Arc::clone(&self.destination) }))
+    }
+}
+
+impl Ready {
+    /// The encoder of its language; for people where standard output is a terminal.
+    fn encoder(&self) -> Result<Encoder, Vec<Fault>> {
+        if self.config.output.kind == Kind::Stdout && std::io::stdout().is_terminal() {
+            return Ok(Encoder::terminal(jiff::tz::TimeZone::system(), std::env::var_os("NO_COLOR").is_none()));
+        }
+        Encoder::new(&self.config.output)
     }
 }
 

@@ -37,12 +37,14 @@ pub use self::summary::Summary;
 use self::worker::{Input, Worker};
 
 /// What the arguments ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Read what is there, deliver it, end.
     pub once: bool,
     /// With `once`: how long to wait without progress.
     pub wait: Duration,
+    /// Told how far it is, twice a second.
+    pub progress: Option<fn(&Summary)>,
 }
 
 /// Why the agent could not go on.
@@ -77,6 +79,9 @@ impl From<Vec<Fault>> for Error {
 /// Inputs that wait for a worker.
 const INPUTS: usize = 4;
 
+/// How long writes under way may take at the very end.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 /// How often a checkpoint is saved when something changed.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
 
@@ -89,7 +94,10 @@ const SMALLEST_BATCH: u64 = 1 << 20;
 /// When it cannot start, or a part of it fails.
 pub fn run(config: Config, options: Options) -> Result<Summary, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { Agent::start(&config, options).await?.run().await })
+    let summary = runtime.block_on(async { Agent::start(&config, options).await?.run().await });
+    // A write to a pipe that nobody reads would hold up the end for ever.
+    runtime.shutdown_timeout(LAST_WRITES);
+    summary
 }
 
 /// The running agent.
@@ -283,7 +291,11 @@ impl Agent {
         self.stop.now();
         while self.saving.join_next().await.is_some() {}
         self.tracker.save()?;
-        fault.map_or_else(|| Ok(Summary::of(&self.tracker, &self.metrics, self.began.elapsed())), Err)
+        fault.map_or_else(|| Ok(self.summary()), Err)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::of(&self.tracker, &self.metrics, self.began.elapsed())
     }
 
     /// Saves a checkpoint without holding up the tasks. One at a time.
@@ -304,6 +316,9 @@ impl Agent {
         self.metrics.set(Metric::LagSeconds, "", u64::try_from(waited_ms / 1000).unwrap_or(0));
         if let Some(bytes) = admin::memory::resident_bytes() {
             self.metrics.set(Metric::ResidentBytes, "", bytes);
+        }
+        if let Some(progress) = self.options.progress {
+            progress(&self.summary());
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::Metrics;
-use crate::base::source::{Identity, Resume, SourceId, fingerprint};
+use crate::base::source::{Cursor, Identity, Resume, SourceId, fingerprint};
 use crate::collect::discover::{Discover, Event, Found, Releases};
 use crate::collect::file::{self, Follower, Settings};
 use crate::collect::identity::{FileKey, head_of, mint};
@@ -245,6 +245,9 @@ impl Finder {
         let worker = self.workers.of_path(source.path.as_deref().unwrap_or(&path));
         match Follower::new(found, source, &resume, Settings::new(config, self.shared.once)) {
             Ok(follower) => {
+                if resume.cursor.is_none() && begins_later(&follower.cursor()) {
+                    self.note_begin(resume.id, &follower.cursor());
+                }
                 self.placed.insert(follower.key(), worker);
                 let follow =
                     Follow::new(follower, self.shared.once, Arc::clone(&self.shared.metrics), self.releases.clone());
@@ -253,4 +256,15 @@ impl Finder {
             Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),
         }
     }
+
+    /// Where a file is not read from its beginning must be known after a crash.
+    fn note_begin(&self, id: SourceId, cursor: &Cursor) {
+        if let Err(error) = self.shared.tracker.begin_at(id, cursor) {
+            tracing::warn!("{error}; a crash before the next checkpoint would pass over more of this file");
+        }
+    }
+}
+
+fn begins_later(cursor: &Cursor) -> bool {
+    matches!(cursor, Cursor::File { offset: 1.., .. })
 }

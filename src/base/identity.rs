@@ -58,7 +58,9 @@ mod tests {
     fn a_file_is_known_by_inode_birth_and_head() {
         use Likeness::{Other, Same, Truncated};
         let born = Some(5);
-        let rows: &[(&str, Identity, Identity, &[u8], u64, Likeness)] = &[
+        /// Name, known, seen, the bytes seen, the cursor, and what comes of it.
+        type Row = (&'static str, Identity, Identity, &'static [u8], u64, Likeness);
+        let rows: [Row; 13] = [
             ("unchanged", file(1, 2, born, b"abc"), file(1, 2, born, b"abc"), b"abc", 3, Same),
             ("grown", file(1, 2, born, b"abc"), file(1, 2, born, b"abcdef"), b"abcdef", 3, Same),
             ("empty when known", file(1, 2, born, b""), file(1, 2, born, b"x"), b"x", 0, Same),
@@ -75,7 +77,7 @@ mod tests {
         ];
         for (name, known, seen, bytes, offset, expected) in rows {
             let head_of = |len: usize| bytes.get(..len).map(fingerprint);
-            assert_eq!(compare(known, seen, bytes.len() as u64, *offset, head_of), *expected, "{name}");
+            assert_eq!(compare(&known, &seen, bytes.len() as u64, offset, head_of), expected, "{name}");
         }
         let container = Identity::Docker { container: "c".into(), stream: Stream::Stdout, name: "n".into() };
         assert_eq!(compare(&container, &file(1, 2, born, b""), 0, 0, |_| None), Other);

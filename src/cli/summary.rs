@@ -31,6 +31,12 @@ pub fn table(summary: &Summary) -> String {
     })
 }
 
+/// The same on the way, as one line without its end.
+pub fn line(summary: &Summary) -> String {
+    let (read, bytes) = (grouped(summary.read), size(summary.bytes));
+    format!("read {read} lines, {bytes}; delivered {}; {:.0} s", grouped(summary.delivered), summary.seconds)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "for people: three digits are shown")]
 fn ratio(summary: &Summary) -> String {
     if summary.wire_bytes == 0 || summary.bytes == 0 {
@@ -99,7 +105,7 @@ mod tests {
     #[test]
     fn nothing_read_divides_by_nothing() {
         let summary = Summary { lost_bytes: 1, undelivered: 1000, ..Summary::default() };
-        let expected = "read           0 lines, 0 B\ndelivered      0\nparked         0\ndropped        0\nlost           1\n\
+        let expected = "read           0 lines, 0 B\ndelivered      0\nparked         0\ndropped        0\nlost           1 B\n\
                         not delivered  1,000\nsent           0 B\ntime           0.0 s\n";
         assert_eq!(table(&summary), expected);
     }

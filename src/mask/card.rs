@@ -71,30 +71,26 @@ pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
 }
 
 fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut from = from;
-    while let Some((start, end)) = next_stretch(bytes, from) {
-        if let Some(card) = card_within(bytes, start, end) {
-            return Some(card);
+    let mut at = from;
+    loop {
+        match first_card(bytes, next_stretch(bytes, at)?) {
+            Ok(card) => return Some(card),
+            Err(end) => at = end,
         }
-        from = end;
     }
-    None
 }
 
-/// The next stretch of digits, spaces and dashes that is long enough. A byte that is none of them rules out the
-/// twelve before and after it, so most bytes are never looked at.
-fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+/// Where digits, spaces and dashes follow each other long enough. A byte that is none of them rules out the twelve
+/// before it, so most bytes are never looked at.
+fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
     let mut start = from;
-    while let Some(window) = bytes.get(start..start + SHORTEST) {
-        if let Some(at) = window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)]) {
-            start += at + 1;
-            continue;
+    loop {
+        let window = bytes.get(start..start + SHORTEST)?;
+        match window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)]) {
+            Some(at) => start += at + 1,
+            None => return Some(start),
         }
-        let rest = &bytes[start + SHORTEST..];
-        let length = rest.iter().position(|&byte| !IS_CARD_BYTE[usize::from(byte)]).unwrap_or(rest.len());
-        return Some((start, start + SHORTEST + length));
     }
-    None
 }
 
 static IS_CARD_BYTE: [bool; 256] = {
@@ -109,29 +105,28 @@ static IS_CARD_BYTE: [bool; 256] = {
     table
 };
 
-/// The first card that begins in a stretch.
-fn card_within(bytes: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+/// The first card that begins in the stretch at `start`, or where the stretch ends.
+fn first_card(bytes: &[u8], start: usize) -> Result<(usize, usize), usize> {
     let mut at = start;
-    while at + SHORTEST <= end {
-        let digits = bytes[at..end].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            at += 1;
-            continue;
+    while bytes.get(at).is_some_and(|&byte| IS_CARD_BYTE[usize::from(byte)]) {
+        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits > 0
+            && begins_number(bytes, at)
+            && let Some(end) = card_end(bytes, at, digits).filter(|&end| ends_number(bytes, end))
+        {
+            return Ok((at, end));
         }
-        if begins_number(bytes, at) {
-            if (SHORTEST..=LONGEST).contains(&digits)
-                && ends_number(bytes, at + digits)
-                && is_card(&bytes[at..at + digits])
-            {
-                return Some((at, at + digits));
-            }
-            if let Some(card_end) = GROUPS.iter().find_map(|groups| grouped(&bytes[..end], at, groups)) {
-                return Some((at, card_end)).filter(|_| ends_number(bytes, card_end));
-            }
-        }
-        at += digits;
+        at += digits.max(1);
     }
-    None
+    Err(at)
+}
+
+/// Where the card that begins at `at`, with so many `digits` in a row, ends.
+fn card_end(bytes: &[u8], at: usize, digits: usize) -> Option<usize> {
+    if (SHORTEST..=LONGEST).contains(&digits) {
+        return is_card(&bytes[at..at + digits]).then_some(at + digits);
+    }
+    GROUPS.iter().find_map(|groups| grouped(bytes, at, groups))
 }
 
 /// Where a card that is written in `groups` from `at` on ends.

@@ -1,13 +1,19 @@
 //! E-mail addresses: RFC 5321 and 6531 names and domains, also with `%40` for the `@`. Not quoted names, and not hosts
 //! without a dot (`root@localhost`).
 
+use std::net::IpAddr;
+
 use memchr::memchr2_iter;
 
 use super::detectors::Found;
 use super::edges::is_word;
+use super::keys::Keys;
+
+/// An IPv6 address with an IPv4 tail, its prefix and its bracket.
+const LONGEST_LITERAL: usize = 51;
 
 /// An `@` or `%40` between what may be a name and a domain.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &super::keys::Keys) -> Option<usize> {
+pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
     memchr2_iter(b'@', b'%', &bytes[from..]).map(|at| from + at).find(|&at| {
         let Some(length) = sign_length(&bytes[at..]) else { return false };
         let name = at.checked_sub(1).is_some_and(|before| is_word(bytes[before]) || is_name_mark(bytes[before]));
@@ -16,7 +22,7 @@ pub(super) fn seek(bytes: &[u8], from: usize, _: &super::keys::Keys) -> Option<u
 }
 
 /// All addresses.
-pub(super) fn find(text: &str, _: &super::keys::Keys, found: &mut Found) {
+pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
     let bytes = text.as_bytes();
     let mut floor = 0;
     for at in memchr2_iter(b'@', b'%', bytes) {
@@ -55,10 +61,10 @@ fn name_before(text: &str) -> usize {
 /// Length of the domain at the beginning of `text`, 0 if there is none.
 fn domain_after(text: &str) -> usize {
     if let Some(literal) = text.strip_prefix('[') {
-        let address = literal.find(']').map(|end| &literal[..end]);
-        let is_address = |one: &str| one.parse::<std::net::IpAddr>().is_ok();
-        let found = address.filter(|one| is_address(one.trim_start_matches("IPv6:")));
-        return found.map_or(0, |one| one.len() + 2);
+        let end = literal.bytes().take(LONGEST_LITERAL).position(|byte| byte == b']');
+        let address = end.map_or("", |end| &literal[..end]);
+        let is_address = address.trim_start_matches("IPv6:").parse::<IpAddr>().is_ok();
+        return if is_address { address.len() + 2 } else { 0 };
     }
     let is_domain = |one: char| one.is_alphanumeric() || matches!(one, '.' | '-');
     let all = text.find(|one| !is_domain(one)).unwrap_or(text.len());

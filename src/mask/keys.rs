@@ -35,7 +35,7 @@ const WORDS: &[&str] =
 /// Names whose value is a list of `name=value;`, only as whole words.
 const LISTS: &[&str] = &["cookie", "cookies", "set_cookie"];
 
-/// How many values of the table of last letters there are.
+/// Size of the table of name endings.
 const ENDINGS: usize = 1024;
 
 /// What kind of value a secret name has.
@@ -53,7 +53,8 @@ pub(super) struct Keys {
     by_last: Vec<Vec<Name>>,
     /// Whether some name ends with two such letters: turns most words away at once.
     endings: Vec<bool>,
-    except: Vec<String>,
+    /// Like [`Name::reversed`].
+    except: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Keys {
         let mut keys = Self {
             by_last: (0..256).map(|_| Vec::new()).collect(),
             endings: vec![false; ENDINGS],
-            except: except.iter().map(|name| plain(name)).collect(),
+            except: except.iter().map(|name| plain(name).bytes().rev().collect()).collect(),
         };
         ANYWHERE.iter().for_each(|name| keys.insert(name, true, Kind::Value));
         WORDS.iter().for_each(|name| keys.insert(name, false, Kind::Value));
@@ -124,11 +125,7 @@ impl Keys {
         let stands_alone = |start: usize| {
             start == 0 || (!is_word(bytes[start - 1]) && !is_separator(bytes[start - 1])) || bytes[start - 1] == b' '
         };
-        self.except.iter().any(|name| {
-            let reversed = name.bytes().rev();
-            let reversed: &mut dyn Iterator<Item = u8> = &mut reversed.into_iter();
-            starts_with_reversed(bytes, bytes.len(), reversed).is_some_and(stands_alone)
-        })
+        self.except.iter().any(|name| starts_at(bytes, bytes.len(), name).is_some_and(stands_alone))
     }
 }
 
@@ -148,12 +145,8 @@ fn ending(last: u8, before: u8) -> usize {
 
 /// Where the name that ends at `end` starts, if it is `reversed`.
 fn starts_at(bytes: &[u8], end: usize, reversed: &[u8]) -> Option<usize> {
-    starts_with_reversed(bytes, end, &mut reversed.iter().copied())
-}
-
-fn starts_with_reversed(bytes: &[u8], end: usize, reversed: &mut dyn Iterator<Item = u8>) -> Option<usize> {
     let mut at = end;
-    for (index, wanted) in reversed.enumerate() {
+    for (index, &wanted) in reversed.iter().enumerate() {
         while index > 0 && at > 0 && is_separator(bytes[at - 1]) {
             at -= 1;
         }

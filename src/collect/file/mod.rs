@@ -41,6 +41,8 @@ pub struct Follower {
     offset: u64,
     /// The bytes before `offset`.
     before: Before,
+    /// The first bytes of this generation, as many as `before` has: its end alone may look like the old one's.
+    first: Before,
     /// A line of this generation was taken, or is not wanted: NUL bytes are no longer a hole before the first.
     has_begun: bool,
     replay: Replay,
@@ -114,6 +116,7 @@ impl Follower {
             generation: resume.generation,
             offset: 0,
             before: Before::START,
+            first: Before::START,
             has_begun: false,
             replay: Replay::default(),
             passed: Passed::default(),
@@ -146,6 +149,7 @@ impl Follower {
             }
         }
         self.has_begun = self.offset > 0;
+        self.first = Before::read(&self.file, self.offset.min(GUARD_BYTES as u64))?.unwrap_or(Before::START);
         let (replay, lost_bytes) = Replay::new(&resume.replay, self.generation, self.offset, self.size);
         self.replay = replay;
         self.losses.bytes += lost_bytes;
@@ -168,7 +172,7 @@ impl Follower {
             }
             let edge = self.replay.edge(self.offset);
             let want = edge.within(room);
-            if !self.before.read_on(&self.file, self.offset, want, &mut spare.bytes)? {
+            if !self.read_on(want, &mut spare.bytes)? {
                 self.truncated(size);
                 continue;
             }
@@ -177,7 +181,7 @@ impl Follower {
             self.saw(size.max(self.offset + (spare.bytes.len() - from) as u64));
             let blank = self.blank(&spare.bytes[from..], is_full);
             if blank > 0 {
-                self.advance(blank as u64, Before::end_of(&spare.bytes[..from + blank]));
+                self.advance(blank as u64, Before::end_of(&spare.bytes[..from + blank]), &spare.bytes[..from + blank]);
                 continue;
             }
             if let Some(chunk) = self.whole_lines(from, is_full && edge.is_within(want as u64), now_ms, spare) {
@@ -259,6 +263,16 @@ impl Follower {
         &self.source
     }
 
+    /// Reads the bytes before the offset and up to `want` after it. `false`: it is no longer the file it was. Its
+    /// first bytes are looked at last, so that what was read before them is of the same generation.
+    fn read_on(&self, want: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        if !self.before.read_on(&self.file, self.offset, want, bytes)? {
+            return Ok(false);
+        }
+        let first_len = self.first.as_slice().len() as u64;
+        Ok(Before::read(&self.file, first_len)? == Some(self.first))
+    }
+
     /// How many bytes at the offset are no line: NUL bytes at the start of a file, which a writer leaves that was not
     /// told of a truncation; and the end of a line whose text was taken before it was finished.
     fn blank(&self, data: &[u8], is_full: bool) -> usize {
@@ -281,7 +295,7 @@ impl Follower {
     fn look_back_into_hole(&mut self) -> io::Result<()> {
         let is_in_hole = !self.has_begun && self.offset > 0;
         if is_in_hole && !Before::read(&self.file, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero) {
-            (self.offset, self.before) = (0, Before::START);
+            (self.offset, self.before, self.first) = (0, Before::START, Before::START);
         }
         Ok(())
     }
@@ -340,13 +354,13 @@ impl Follower {
         let mut bytes = mem::take(&mut spare.bytes);
         let mut lines = mem::take(&mut spare.lines);
         bytes.truncate(piece.end);
+        let start = self.offset;
+        let noted_ms = self.replay.seen_ms(start);
+        self.advance(piece.input_bytes, piece.before, &bytes);
+        self.has_begun = true;
         // They may begin inside a character, and are no part of the chunk.
         bytes[..piece.from].fill(b'\n');
         skip_byte_order_mark(&bytes, &mut lines);
-        self.has_begun = true;
-        let start = self.offset;
-        let noted_ms = self.replay.seen_ms(start);
-        self.advance(piece.input_bytes, piece.before);
         Chunk {
             source: Arc::clone(&self.source),
             generation: self.generation,
@@ -362,7 +376,11 @@ impl Follower {
         }
     }
 
-    fn advance(&mut self, bytes: u64, before: Before) {
+    /// Goes on by `bytes`. `read` is what was read of them, and the bytes before the offset in front of it.
+    fn advance(&mut self, bytes: u64, before: Before, read: &[u8]) {
+        if self.offset < GUARD_BYTES as u64 {
+            self.first = Before::end_of(&read[..read.len().min(GUARD_BYTES)]);
+        }
         self.is_head_stale |= self.offset < HEAD_BYTES as u64;
         self.offset += bytes;
         self.before = before;
@@ -383,6 +401,7 @@ impl Follower {
         self.generation += 1;
         self.offset = 0;
         self.before = Before::START;
+        self.first = Before::START;
         self.has_begun = false;
         self.passed = Passed::default();
         self.replay = Replay::default();

@@ -34,7 +34,7 @@ impl Follower {
             self.passed = Passed { len: known.len() as u64, mark };
         }
         for _ in 0..READS_AT_ONCE {
-            let want = edge.from_ahead(self.passed.len).within(self.settings.chunk_bytes);
+            let want = edge.after(self.passed.len).within(self.settings.chunk_bytes);
             read_up_to(&self.file, self.offset + self.passed.len, want, &mut spare.scan)?;
             if let Some(newline) = memchr(b'\n', &spare.scan) {
                 let text_len = self.passed.len + newline as u64;

@@ -26,7 +26,7 @@ impl Edge {
     }
 
     /// The same edge, seen from `len` bytes ahead.
-    pub(super) fn from_ahead(self, len: u64) -> Self {
+    pub(super) fn after(self, len: u64) -> Self {
         Self(self.0.map(|distance| distance.saturating_sub(len)))
     }
 }
@@ -103,6 +103,6 @@ mod tests {
         let edge = Edge(Some(10));
         assert_eq!((edge.within(20), edge.within(5), Edge(None).within(5)), (10, 5, 5));
         assert!(edge.is_within(10) && !edge.is_within(9) && !Edge(None).is_within(u64::MAX));
-        assert!(edge.from_ahead(4).is_within(6) && !edge.from_ahead(4).is_within(5));
+        assert!(edge.after(4).is_within(6) && !edge.after(4).is_within(5));
     }
 }

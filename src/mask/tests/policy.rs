@@ -1,8 +1,9 @@
 //! What the user can set, and what is said of mistakes.
 
-use super::{default_masker, hits, mask, mask_with};
-use crate::base::records::{Fields, Key};
-use crate::mask::{Config, Masker, Scratch};
+use super::{chunk, default_masker, hits, mask, mask_with};
+use crate::base::records::{Fields, Key, Shape};
+use crate::base::source::SourceId;
+use crate::mask::{Config, MaskedFields, Masker, Origin, Scratch};
 
 fn config(toml: &str) -> Config {
     toml::from_str(toml).unwrap()
@@ -96,6 +97,20 @@ fn what_grows_without_measure_is_held_back() {
     assert_eq!(masker.text("word"), "[held]");
     assert_eq!(mask_with(&masker, &[""], &mut scratch), [""]);
     assert_eq!(scratch.held, 0, "of this chunk only");
+}
+
+#[test]
+fn an_object_that_is_none_is_held_back() {
+    for broken in [r#"{"a":"x@y.io"#, r#"{"password":"#, r#"{"token":[1"#, r#"{"m":"\x x@y.io"}"#] {
+        let (text, mut records) = chunk(&[broken, "x@y.io"]);
+        records.items[0].shape = Shape::Object;
+        let fields = MaskedFields::default();
+        let origin = Origin { source: SourceId::new(1), generation: 0, seen_ms: 0 };
+        let mut scratch = Scratch::default();
+        let masked = default_masker().mask(&text, &records, origin, &fields, &mut scratch);
+        assert_eq!((masked.held(), masked.records().len()), (1, 1), "{broken}");
+        assert_eq!(masked.records().next().unwrap().text, "[email]");
+    }
 }
 
 #[test]

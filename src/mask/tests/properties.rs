@@ -72,7 +72,7 @@ fn json(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
     let tree = leaf.prop_recursive(3, 24, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key.clone(), inner), 0..4).prop_map(|all| Value::from_iter(all)),
+            prop::collection::vec((key.clone(), inner), 0..4).prop_map(Value::from_iter),
         ]
     });
     tree.prop_map(|value| serde_json::json!({ "v": value }))
@@ -125,5 +125,43 @@ proptest! {
         }
         let output = mask(default_masker(), &[&escape_some(&text, if depth == 0 { 0 } else { which })]).concat();
         prop_assert!(!output.contains(&address) && !output.contains(&secret), "{} from {}", output, text);
+    }
+}
+
+#[test]
+fn time_grows_with_the_length_of_the_text_and_not_faster() {
+    let pieces = [
+        "4111 1111 1111 1111 ",
+        "1234 ",
+        "1",
+        "a@",
+        "a@[",
+        "a%40",
+        "a@b.io,",
+        "://",
+        "x://a:b@",
+        "x://a:",
+        "token=a ",
+        "token=[",
+        "token=\"",
+        "token=\\\"",
+        "token='a,",
+        "pwd=a,b",
+        "d-",
+        "--token ",
+        "\\",
+        "cookie: a; ",
+        "bearer ",
+        "::1",
+        "1.",
+        "1:",
+    ];
+    for piece in pieces {
+        let text = piece.repeat(300_000 / piece.len());
+        let line = serde_json::json!({ "m": text }).to_string();
+        let start = std::time::Instant::now();
+        let _ = everything().text(&text);
+        assert_eq!(mask(everything(), &[&line, &text]).len(), 2, "{piece:?}");
+        assert!(start.elapsed().as_secs() < 10, "{piece:?} took {:?}", start.elapsed());
     }
 }

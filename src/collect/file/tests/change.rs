@@ -131,3 +131,22 @@ fn the_identity_grows_with_the_file_and_then_stays() {
     scene.texts();
     assert_eq!(scene.follower().take_identity().unwrap(), None);
 }
+
+#[test]
+fn a_file_that_grew_again_to_the_same_last_bytes_is_told_by_its_first() {
+    let tail = "=".repeat(80);
+    let mut scene = Scene::new(format!("old{tail}\n"));
+    scene.texts();
+    fs::write(scene.path(), format!("new{tail}\nnext\n")).unwrap();
+    assert_eq!(scene.lines(), [at(1, 0, 84, &format!("new{tail}")), at(1, 84, 5, "next")]);
+}
+
+#[test]
+fn a_file_that_grew_again_to_the_same_size_is_told_too() {
+    let mut scene = Scene::with("", Settings { chunk_bytes: 1, ..SETTINGS }, &first_sight(), 0);
+    let tail = "=".repeat(70);
+    scene.append(format!("old{tail}\n"));
+    assert_eq!(scene.texts().len(), 1);
+    fs::write(scene.path(), format!("new{tail}\n")).unwrap();
+    assert_eq!(scene.lines(), [at(1, 0, 74, &format!("new{tail}"))]);
+}

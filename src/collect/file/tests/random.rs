@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::identity::{Likeness, compare};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -16,7 +17,7 @@ enum Action {
     Rotate(bool),
     /// Reads all, then empties the file and writes so many lines before the next look.
     Truncate(usize),
-    /// Forgets the follower and goes on from its cursor.
+    /// Forgets the follower and goes on from its cursor, if it is still the same file.
     Restart,
 }
 
@@ -35,6 +36,8 @@ struct Log {
     folder: tempfile::TempDir,
     settings: Settings,
     followers: Vec<Follower>,
+    /// What the last of them was when it was last read.
+    known: Option<Identity>,
     spare: Spare,
     written: Vec<String>,
     seen: Vec<String>,
@@ -50,6 +53,7 @@ impl Log {
             folder,
             settings,
             followers: Vec::new(),
+            known: None,
             spare: Spare::default(),
             written: Vec::new(),
             seen: Vec::new(),
@@ -69,6 +73,26 @@ impl Log {
         let id = SourceId::new(self.followers.len() as u64);
         let resume = Resume { id, ..first_sight() };
         self.followers.push(follower(&self.path(), self.settings, &resume, 0));
+        self.known = Some(identity::of(&File::open(self.path()).unwrap(), &self.path()).unwrap());
+    }
+
+    /// As `track` does it.
+    fn restart(&mut self) {
+        let last = self.followers.pop().unwrap();
+        let Cursor::File { generation, offset, .. } = last.cursor() else { panic!("not a file's cursor") };
+        let file = File::open(self.path()).unwrap();
+        let seen = identity::of(&file, &self.path()).unwrap();
+        let len = file.metadata().unwrap().len();
+        let known = self.known.as_ref().unwrap();
+        let head_of = |len| identity::head_of(&file, len).unwrap();
+        let (generation, cursor) = match compare(known, &seen, len, offset, head_of) {
+            Likeness::Same => (generation, Some(last.cursor())),
+            Likeness::Truncated => (generation + 1, None),
+            Likeness::Other => panic!("another file"),
+        };
+        let resume = Resume { id: last.source().id, generation, cursor, path: None, replay: Vec::new() };
+        self.followers.push(follower(&self.path(), self.settings, &resume, 0));
+        self.known = Some(seen);
     }
 
     fn line(&mut self, len: usize) -> String {
@@ -91,6 +115,9 @@ impl Log {
                 }
                 self.spare.take_back(chunk);
             }
+        }
+        if let Some(identity) = self.followers.last_mut().unwrap().take_identity().unwrap() {
+            self.known = Some(identity);
         }
     }
 
@@ -121,13 +148,7 @@ impl Log {
                 let content: String = (0..lines).map(|len| self.line(len)).collect();
                 fs::write(self.path(), content).unwrap();
             }
-            Action::Restart => {
-                let last = self.followers.pop().unwrap();
-                let Cursor::File { generation, .. } = last.cursor() else { panic!("not a file's cursor") };
-                let cursor = Some(last.cursor());
-                let resume = Resume { id: last.source().id, generation, cursor, path: None, replay: Vec::new() };
-                self.followers.push(follower(&self.path(), self.settings, &resume, 0));
-            }
+            Action::Restart => self.restart(),
         }
     }
 }
