@@ -2,6 +2,8 @@
 //! shell, `cat` and `sleep`). `LOGFERRY_TEST_DOCKER_RESTART` names a program that restarts that engine. Every line carries a number; what
 //! arrives is compared as a set, and positions must never repeat.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and tells how many were missed.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::process::Command;
 use std::sync::{Arc, Mutex, RwLock};

@@ -182,7 +182,7 @@ proptest! {
         let mut log = Vec::new();
         for (index, (kind, step, parts)) in kinds.iter().enumerate() {
             ns += step + 1;
-            (0..*parts).for_each(|_| log.push((ns, frame(*kind, ns, &vec![b'p'; 100]))));
+            (0..*parts).for_each(|_| log.push((ns, frame(*kind, ns, &[b'p'; 100]))));
             log.push((ns, frame(*kind, ns, format!("{index}\n").as_bytes())));
         }
         let body: Vec<u8> = log.iter().flat_map(|(_, frame)| frame.clone()).collect();
