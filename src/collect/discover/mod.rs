@@ -176,7 +176,7 @@ impl Discover {
             }
             let until_poll = self.poll.saturating_sub(last_scan.elapsed());
             if watch.wait(until_poll.clamp(Duration::from_millis(1), STOP_SEEN_WITHIN)) {
-                std::thread::sleep(GATHER);
+                watch.gather(GATHER);
             }
             let news = watch.news();
             is_scan_due |= news.is_scan_due;
