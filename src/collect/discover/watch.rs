@@ -191,10 +191,7 @@ mod tests {
 
         let made = folder.path().join("b.log");
         fs::File::create(&made).unwrap();
-        assert_eq!(
-            news_until(&mut watch, |news| news.is_scan_due),
-            News { is_scan_due: true, ..News::default() }
-        );
+        assert_eq!(news_until(&mut watch, |news| news.is_scan_due), News { is_scan_due: true, ..News::default() });
 
         for _ in 0..1000 {
             file.write_all(b"line\n").unwrap();
