@@ -6,7 +6,6 @@ mod summary;
 mod tests;
 
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,8 +15,10 @@ use clap::{Args, Parser, Subcommand};
 use rustix::fs::FileType;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
+use tokio::time::timeout;
 
 use crate::base::quantity::Span;
+use crate::collect::docker;
 use crate::config::{self, Config, Extent, Severity};
 use crate::{admin, agent};
 
@@ -34,6 +35,9 @@ enum Exit {
     /// A fault of the agent itself.
     Internal = 4,
 }
+
+/// For a container engine to say that it is there, when nothing is configured.
+const ENGINE_WITHIN: Duration = Duration::from_secs(3);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -151,7 +155,9 @@ fn run(arguments: &Run) -> Exit {
         Ok(summary) => finished(&summary, arguments.once),
         Err(error) => {
             say(&format!("error: {error}\n"));
-            Exit::Internal
+            // Start-up can find what the file's text does not tell, such as a secret's file that has gone.
+            let wrong = matches!(error, agent::Error::Configuration(_));
+            if wrong { Exit::Wrong } else { Exit::Internal }
         }
     }
 }
@@ -239,9 +245,11 @@ fn time(text: &str) -> Result<Duration, String> {
     parsed.map(|span| span.0).map_err(|error| error.to_string())
 }
 
-/// Whether a container engine seems to be here: one is named, or the usual socket can be opened.
+/// Whether a container engine answers, where `DOCKER_HOST` says or at its usual place.
 fn engine_answers() -> bool {
-    std::env::var_os("DOCKER_HOST").is_some() || UnixStream::connect("/var/run/docker.sock").is_ok()
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return false };
+    let config = docker::Config::default();
+    runtime.block_on(async { matches!(timeout(ENGINE_WITHIN, docker::ping(&config)).await, Ok(Ok(()))) })
 }
 
 /// Whether standard input is something to read to its end: not a terminal, not `/dev/null`.

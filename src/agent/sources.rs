@@ -13,7 +13,7 @@ use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::Metrics;
-use crate::base::source::{Identity, Resume, SourceId, fingerprint};
+use crate::base::source::{Cursor, Identity, Resume, SourceId};
 use crate::collect::discover::{Discover, Event, Found, Releases};
 use crate::collect::file::{self, Follower, Settings};
 use crate::collect::identity::{FileKey, first_line, head_of, mint};
@@ -29,11 +29,6 @@ use super::worker::Input;
 pub struct Workers(pub Vec<mpsc::Sender<Input>>);
 
 impl Workers {
-    /// The worker of a file: by its path, so that a file and the one that replaces it after a rotation share a lane.
-    fn of_path(&self, path: &str) -> usize {
-        usize::try_from(fingerprint(path.as_bytes()) % self.0.len() as u64).unwrap_or_default()
-    }
-
     /// The worker of a source that is read elsewhere.
     fn of_source(&self, id: SourceId) -> usize {
         usize::try_from(id.bits() % self.0.len() as u64).unwrap_or_default()
@@ -190,6 +185,8 @@ fn follow_files(
         shared,
         workers,
         placed: HashMap::new(),
+        paths: HashMap::new(),
+        next: 0,
     };
     std::thread::Builder::new().name("discover".to_owned()).spawn(move || {
         let stop = Arc::clone(&finder.shared.stop);
@@ -210,6 +207,10 @@ struct Finder {
     workers: Workers,
     /// Which worker has which file.
     placed: HashMap<FileKey, usize>,
+    /// Which worker has the files first seen at a path: a file and the one that replaces it share a lane.
+    paths: HashMap<String, usize>,
+    /// The worker of the next path: each gets its turn.
+    next: usize,
 }
 
 impl Finder {
@@ -244,7 +245,7 @@ impl Finder {
 
     fn follow(&mut self, found: Found) {
         let path = found.path.to_string_lossy().into_owned();
-        let Some(config) = self.configs.get(&found.source_name) else { return };
+        let Some(config) = self.configs.get(&found.source_name).cloned() else { return };
         let resume = {
             let head_of = |len: usize| head_of(&found.file, len).ok().flatten();
             let len = found.file.metadata().map_or(0, |metadata| metadata.len());
@@ -259,9 +260,12 @@ impl Finder {
             resume.id,
             Some(resume.path.clone().unwrap_or_else(|| path.clone())),
         ));
-        let worker = self.workers.of_path(source.path.as_deref().unwrap_or(&path));
-        match Follower::new(found, source, &resume, Settings::new(config, self.shared.once)) {
+        let worker = self.worker_of(source.path.as_deref().unwrap_or(&path).to_owned());
+        match Follower::new(found, source, &resume, Settings::new(&config, self.shared.once)) {
             Ok(follower) => {
+                if resume.cursor.is_none() && begins_later(&follower.cursor()) {
+                    self.note_begin(resume.id, &follower.cursor());
+                }
                 self.placed.insert(follower.key(), worker);
                 let follow =
                     Follow::new(follower, self.shared.once, Arc::clone(&self.shared.metrics), self.releases.clone());
@@ -270,4 +274,23 @@ impl Finder {
             Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),
         }
     }
+
+    fn worker_of(&mut self, path: String) -> usize {
+        let Self { next, workers, .. } = self;
+        *self.paths.entry(path).or_insert_with(|| {
+            *next = (*next + 1) % workers.0.len();
+            *next
+        })
+    }
+
+    /// Where a file is not read from its beginning must be known after a crash.
+    fn note_begin(&self, id: SourceId, cursor: &Cursor) {
+        if let Err(error) = self.shared.tracker.begin_at(id, cursor) {
+            tracing::warn!("{error}; a crash before the next checkpoint would pass over more of this file");
+        }
+    }
+}
+
+fn begins_later(cursor: &Cursor) -> bool {
+    matches!(cursor, Cursor::File { offset: 1.., .. })
 }

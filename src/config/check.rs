@@ -73,9 +73,13 @@ fn rooms(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
 
 fn placed(root: &DeTable<'_>, prefix: &str, fault: Fault) -> Finding {
     let path = if fault.key.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", fault.key) };
-    let span = tree::locate(root, &path);
-    Finding { hint: fault.hint, ..Finding::error(span, fault.message) }
+    let lacks_subject = VERBS.iter().any(|verb| fault.message.starts_with(verb)) && !fault.key.is_empty();
+    let message = if lacks_subject { format!("`{}` {}", fault.key, fault.message) } else { fault.message };
+    Finding { hint: fault.hint, ..Finding::error(tree::locate(root, &path), message) }
 }
+
+/// How rooms begin what they say about the key that they name beside it.
+const VERBS: [&str; 4] = ["is ", "means ", "must ", "holds "];
 
 fn destination(root: &DeTable<'_>, findings: &mut Vec<Finding>) {
     let misspelt = || root.keys().any(|key| key.get_ref() != "output" && nearest(key.get_ref(), ["output"]).is_some());

@@ -55,14 +55,13 @@ impl Walk<'_> {
             DeValue::String(written) if written.contains('$') => {
                 let mut missing = Vec::new();
                 let text = in_text(written, self.environment, &mut missing);
+                let unset = is_whole(written) && text.is_empty() && missing.is_empty();
                 for problem in missing {
                     self.expanded.findings.push(problem.at(&span, self.text));
                 }
-                let whole = is_whole(written);
-                if whole {
+                if is_whole(written) {
                     self.expanded.whole.push((span, text.clone()));
                 }
-                let unset = whole && text.is_empty();
                 *written = Cow::Owned(text);
                 return !unset;
             }

@@ -70,7 +70,7 @@ fn all_faults_of_a_file_are_told_at_once() {
             ),
             ("\"elastic\"", "unknown value `elastic`", "did you mean `elasticsearch`?"),
             ("urll", "unknown key `urll`", "did you mean `url`?"),
-            ("[output.c]", "`url` is missing", "write url = \"http://127.0.0.1:3100\""),
+            ("[output.c]", "`url` is missing", "for example url = \"http://127.0.0.1:9200\""),
             (
                 "\"1 parsec\"",
                 "not a time",
@@ -91,7 +91,142 @@ fn all_faults_of_a_file_are_told_at_once() {
         &[
             ("1", "expected a table, found integer", ""),
             ("{}", "expected a list of tables", "write [[filter]] with two brackets for each"),
-            ("x", "unknown key `x`", "nothing can be written here"),
+            ("x", "unknown key `x`", "known here: enabled, detect, keys, except_keys, rule"),
         ],
     );
+}
+
+#[test]
+fn what_belongs_together_is_told_together() {
+    let check = |text: &str, expected: &[&str]| {
+        let told = read(text).err().unwrap_or_default();
+        let told: Vec<String> = told.findings().iter().map(|one| one.message.clone()).collect();
+        assert_eq!(told, expected, "{text}");
+    };
+    check(
+        &format!("{PRINT}[agent]\nmemory = \"1 MiB\"\n"),
+        &["a line of 1 MiB does not fit: the limit is an eighth of `agent.memory`"],
+    );
+    check(
+        "[output.a]\ntype = \"file\"\npath = \"/x\"\n[output.b]\ntype = \"file\"\npath = \"/x\"\n",
+        &["output `a` writes to the same file"],
+    );
+    check(
+        "[source.app]\ntype = \"stdin\"\n[output.p]\ntype = \"stdout\"\nwhen.source = [\"ap\", \"a*\", \"app\"]\n",
+        &["there is no source `ap`"],
+    );
+}
+
+/// Rooms name the key; its place is found here.
+#[test]
+fn what_the_rooms_refuse_is_shown_at_its_key() {
+    let check = |text: &str, places: &[&str]| {
+        let report = read(text).err().unwrap_or_default();
+        let told: Vec<&str> = report.findings().iter().map(|one| &text[one.span.clone()]).collect();
+        assert_eq!(told, places, "{report}");
+    };
+    check(
+        &format!("{PRINT}when.matches = {{ a = \"(\", b = \"x\", c = \"[\" }}\nmax_records = 0\ngzip_level = 10\n"),
+        &["\"(\"", "\"[\"", "0", "10"],
+    );
+    check(
+        &format!(
+            "[[filter]]\naction = \"keep\"\nall = true\n[[filter]]\naction = \"drop\"\nwhen.level = [\"LOUD\"]\n{PRINT}"
+        ),
+        &["\"LOUD\""],
+    );
+    check(&format!("[source.a]\ntype = \"file\"\ninclude = [\"/a\", \"/[\"]\n{PRINT}"), &["\"/[\""]);
+}
+
+#[test]
+fn syntax_faults_are_told_with_the_others_and_without_their_echo() {
+    let check = |text: &str, expected: &[&str]| {
+        let report = read(text).unwrap_err();
+        let told: Vec<&str> = report.findings().iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(told, expected, "{text}");
+    };
+    check(
+        &format!("{PRINT}url = x y\n[agent]\nmemory =\nmemry = 1\nworkers = 2\nworkers = 3\n"),
+        &["strings must be quoted", "strings must be quoted", "unknown key `memry`", "duplicate key"],
+    );
+    check("[output.print\ntype = \"stdout\"\nx = 1\n", &["unclosed table, expected `]`"]);
+    check(
+        "[output.a]\ntype = \"${NONE}\"\nfomat = \"flat\"\n",
+        &["environment variable `NONE` is not set", "unknown key `fomat`"],
+    );
+}
+
+#[test]
+fn secrets_are_not_told() {
+    for text in [
+        "[output.a]\ntype = \"loki\"\npasword = \"hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nbearer = [\"hunter2\", \"x\"]\n",
+        "[output.a]\ntype = \"loki\"\ntimeout = \"${SECRET}\"\n",
+        "[output.a]\ntype = \"loki\"\nbearer = \"hunter2\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://me:hunter2@h\nx\"\n",
+    ] {
+        let report = read(text).unwrap_err().to_string();
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+    let config = right("[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nbearer = \"${SECRET}\"\n");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn variables_stand_for_texts_numbers_and_booleans() {
+    let text = "[output.a]\ntype = \"loki\"\nurl = \"http://${HOST}:3100\"\nmax_records = \"${RECORDS}\"\n\
+                max_bytes = \"${RECORDS}\"\nusername = \"${NONE:-}\"\n[source.x]\ntype = \"docker\"\ninclude_self = \"${YES}\"\n";
+    let config = right(text);
+    let output = &config.outputs["a"];
+    assert_eq!((output.pack.max_records, output.pack.max_bytes, &output.ship.username), (500, Size(500), &None));
+    assert!(matches!(&config.sources["x"], Source::Docker(docker) if docker.include_self));
+    let report = read("[output.a]\ntype = \"stdout\"\nmax_records = \"${HOST}\"\n").unwrap_err();
+    assert_eq!(report.findings()[0].message, "expected a whole number, 0 or more, found a string");
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = right(PRINT);
+    assert_eq!((&config.agent, &config.sources), (&Agent::default(), &containers()));
+    assert_eq!(config.outputs["print"].when, None);
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9618");
+    assert!(!config.agent.host_name().is_empty() && config.agent.workers().get() > 0);
+}
+
+#[test]
+fn without_a_file_everything_here_is_printed_and_nothing_saved() {
+    for (engine, piped, expected) in [
+        (false, false, vec!["files"]),
+        (true, false, vec!["containers", "files"]),
+        (true, true, vec!["containers", "files", "stdin"]),
+    ] {
+        let config = Config::zero(engine, piped);
+        assert_eq!(config.sources.keys().collect::<Vec<_>>(), expected);
+        assert_eq!(config.agent.state_dir, None);
+        assert_eq!(config.outputs["print"].output.kind, output::Kind::Stdout);
+    }
+}
+
+#[test]
+fn what_is_odd_is_a_warning_and_what_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    std::fs::write(folder.path().join("a.log"), "x").unwrap();
+    let here = folder.path().display();
+    let text = format!(
+        "[agent]\nstate_dir = \"{here}/state\"\n[source.app]\ntype = \"file\"\ninclude = [\"{here}/*.log\", \"{here}/*.txt\", \"{here}/**/a.log\"]\n\
+         [source.in]\ntype = \"stdin\"\npoll = \"2s\"\n{PRINT}keep = 3\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    let loaded = load(&path, Extent::Machine).unwrap();
+    let told: Vec<&str> = loaded.report.findings().iter().map(|one| one.message.as_str()).collect();
+    let no_match = format!("no file matches `{here}/*.txt` now");
+    let idle = "this option has no effect on this type";
+    assert_eq!(told, [no_match.as_str(), idle, idle]);
+    assert_eq!(load(&path, Extent::Text).unwrap().report.count(Severity::Warning), 2);
+
+    let absent = folder.path().join("absent.toml");
+    let expected = format!("cannot read {}: No such file or directory (os error 2)", absent.display());
+    assert_eq!(load(&absent, Extent::Text).unwrap_err().to_string(), expected);
+    assert_eq!(find(Some(&absent)), Some(absent));
 }

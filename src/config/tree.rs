@@ -79,7 +79,7 @@ pub fn get<'t, 'i>(table: &'t DeTable<'i>, path: &str) -> Option<&'t DeValue<'i>
 pub fn locate(table: &DeTable<'_>, path: &str) -> Range<usize> {
     let Some(((key, value), rest)) = descend(table, path) else { return 0..0 };
     match (key, value.get_ref()) {
-        (Some(key), DeValue::Table(_) | DeValue::Array(_)) if !rest.is_empty() => key,
+        (Some(key), DeValue::Array(_)) if !rest.is_empty() => key,
         _ => value.span(),
     }
 }
@@ -127,7 +127,7 @@ mod tests {
             ("output.store.type", "\"x\""),
             ("output.store.list[1]", "2"),
             ("output.store.list[9]", "list"),
-            ("output.store.url", "store"),
+            ("output.store.url", "[output.store]"),
             ("filter[1].c.d", "2"),
             ("filter[1].absent", "[[filter]]"),
             ("nothing.here", ""),

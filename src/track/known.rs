@@ -104,6 +104,9 @@ impl Sources {
                 Some(tracked) if saved.generation >= tracked.generation => {
                     tracked.generation = saved.generation;
                     tracked.identity = saved.identity;
+                    for (output, standing) in outputs.iter().zip(&mut tracked.outputs) {
+                        standing.cursor = standing.cursor.take().or_else(|| saved.cursors.get(output).cloned());
+                    }
                 }
                 Some(_) => {}
                 None => self.restore(saved, outputs),
@@ -163,9 +166,13 @@ impl Tracked {
         self.seen_ms = now_ms;
     }
 
-    /// Where to go on: what this run has read already, else the least advanced output.
-    pub fn resume(&self, id: SourceId) -> Resume {
+    /// Where to go on: what this run has read already, else the least advanced output. The outputs that stand just
+    /// there have nothing to skip.
+    pub fn resume(&mut self, id: SourceId) -> Resume {
         let cursor = self.read_to.as_ref().or_else(|| self.least()).cloned();
+        for standing in &mut self.outputs {
+            standing.caught_up |= standing.cursor == cursor;
+        }
         let path = match &self.identity {
             Identity::File { path, .. } => Some(path.clone()),
             _ => None,

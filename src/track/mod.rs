@@ -19,7 +19,7 @@ use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::Counts;
-use crate::base::source::{Identity, Note, Resume, SourceId};
+use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 pub use known::Seen;
 use known::Sources;
 
@@ -112,6 +112,19 @@ impl Tracker {
     pub fn identify(&self, id: SourceId, identity: &Identity, generation: u32) -> Result<(), Error> {
         let mut state = self.lock();
         state.sources.get_mut(id).identify(identity, generation);
+        state.dirty = true;
+        state.note_source(id, &self.outputs)
+    }
+
+    /// Takes note that a source seen for the first time is not read from its beginning.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub fn begin_at(&self, id: SourceId, cursor: &Cursor) -> Result<(), Error> {
+        let mut state = self.lock();
+        for standing in &mut state.sources.get_mut(id).outputs {
+            standing.cursor.get_or_insert_with(|| cursor.clone());
+        }
         state.dirty = true;
         state.note_source(id, &self.outputs)
     }

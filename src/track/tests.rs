@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
-use crate::base::source::{Cursor, fingerprint};
+use crate::base::source::{Position, Stream, fingerprint};
 
 const HEAD: &[u8] = b"first line\n";
 
@@ -152,6 +152,16 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
 }
 
 #[test]
+fn a_file_begun_at_its_end_goes_on_from_there_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin_at(SourceId::new(7), &Cursor::File { generation: 0, offset: 500, guard: 1 }).unwrap();
+    drop(tracker);
+    assert_eq!(offset(resume(&open(folder.path(), &["store"])).cursor.as_ref()), Some(500));
+}
+
+#[test]
 fn an_output_that_is_ahead_skips_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = open(folder.path(), &["fast", "slow"]);
@@ -173,6 +183,38 @@ fn an_output_that_is_ahead_skips_what_it_has() {
     assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 0)), [true, true, false, false]);
     assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 1)), [true, false, false, false]);
     assert_eq!([0, 10].map(|start| is_past(start, 2)), [false, false]);
+}
+
+#[test]
+fn a_container_goes_on_right_after_its_cursor_and_an_output_ahead_skips_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let find = |tracker: &Tracker| {
+        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
+        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
+    };
+    let message = |at: u64| {
+        let mut chunk = piece(at, 1);
+        chunk.lines[0].position = Position { at, tie: 5 };
+        chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
+        chunk
+    };
+    let tracker = open(folder.path(), &["fast", "slow"]);
+    find(&tracker);
+    for at in 1..=3 {
+        tracker.begin(&message(at)).unwrap();
+        settle(&tracker, 0, at - 1);
+    }
+    settle(&tracker, 1, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path(), &["fast", "slow"]);
+    let resumed = find(&tracker);
+    assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
+    let is_past = |at: u64, output: usize| tracker.past_lines(&message(at), output) == 1;
+    assert_eq!([2, 3, 4].map(|at| is_past(at, 0)), [true, true, false], "the one ahead");
+    assert_eq!([2, 3, 4].map(|at| is_past(at, 1)), [false, false, false], "the one that reading begins at");
 }
 
 #[test]

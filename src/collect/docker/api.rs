@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future};
@@ -22,7 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Config;
-use super::facts::Facts;
+use super::facts::{Facts, State};
 use crate::base::fault::Fault;
 
 /// Where the engine listens unless told otherwise.
@@ -229,7 +230,11 @@ impl Engine {
             image: config.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             tty: config.tty.unwrap_or_default(),
-            is_running: state.running.unwrap_or_default(),
+            state: match (state.running, state.status) {
+                (Some(true), _) => State::Running,
+                (_, Some(ContainerStateStatusEnum::CREATED)) => State::New,
+                _ => State::Ended,
+            },
         })
     }
 

@@ -26,8 +26,20 @@ pub struct Facts {
     pub labels: HashMap<String, String>,
     /// Its log is one stream without headers.
     pub tty: bool,
-    /// Whether it runs now.
-    pub is_running: bool,
+    /// Where in its life it is.
+    pub state: State,
+}
+
+/// Where in its life a container is, as far as its log goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Never started: it has no log.
+    #[default]
+    New,
+    /// It may write.
+    Running,
+    /// Nothing more, unless it is started again.
+    Ended,
 }
 
 impl Facts {

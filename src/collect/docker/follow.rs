@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::api::{Engine, Error, Wanted, short};
-use super::facts::{Facts, Selection};
+use super::facts::{Facts, Selection, State};
 use super::logs::Logs;
 use super::{Docker, Hooks};
 use crate::base::backoff::Backoff;
@@ -69,6 +69,8 @@ pub struct Follower {
     stop: watch::Receiver<bool>,
     facts: Option<Facts>,
     logs: Option<Logs>,
+    /// How many of its starts are known.
+    starts: u64,
     /// It may have lines since its last start that were not asked for yet.
     is_unread: bool,
 }
@@ -137,19 +139,18 @@ impl Follower {
         news: watch::Receiver<News>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { shared, id, news, stop, facts: None, logs: None, is_unread: false }
+        Self { shared, id, news, stop, facts: None, logs: None, starts: 0, is_unread: false }
     }
 
     /// Reads until the container is removed or the agent stops.
     pub async fn run(mut self) {
         let mut attempt = 0;
-        let mut starts = 0;
         while !*self.stop.borrow() {
             let now = self.news.borrow_and_update().clone();
-            if now.starts != starts {
-                starts = now.starts;
+            if now.starts != self.starts {
+                self.starts = now.starts;
                 self.is_unread = true;
-                self.facts.iter_mut().for_each(|facts| facts.is_running = true);
+                self.facts.iter_mut().for_each(|facts| facts.state = State::Running);
             }
             let next = match self.pass(&now).await {
                 Ok(next) => {
@@ -210,12 +211,15 @@ impl Follower {
             Some(facts) if now.name.as_ref().is_none_or(|name| *name == facts.name) => facts,
             _ => self.look().await?,
         };
-        let (is_wanted, is_running) = (self.shared.selection.wants(&facts), facts.is_running);
+        let is_wanted = self.shared.selection.wants(&facts);
+        let state = facts.state;
         self.rename(facts);
-        if !is_wanted {
-            return Ok(Next::ParkUnwanted);
+        match state {
+            _ if !is_wanted => Ok(Next::ParkUnwanted),
+            State::New => Ok(Next::Park),
+            State::Running => self.follow().await,
+            State::Ended => self.drain().await,
         }
-        if is_running { self.follow().await } else { self.drain().await }
     }
 
     async fn look(&self) -> Result<Facts, Error> {
@@ -268,7 +272,7 @@ impl Follower {
             return Ok(Next::End);
         }
         self.is_unread = false;
-        if self.facts.as_ref().is_some_and(|facts| !facts.is_running) {
+        if self.facts.as_ref().is_some_and(|facts| facts.state == State::Ended) {
             self.finish_lines().await;
         }
         Ok(Next::Park)
@@ -379,7 +383,8 @@ impl Follower {
 
     /// A start while following changes nothing; a new name does.
     fn hear(&mut self) {
-        let name = self.news.borrow_and_update().name.clone();
+        let News { starts, name, .. } = self.news.borrow_and_update().clone();
+        self.starts = starts;
         if let Some(name) = name
             && let Some(facts) = self.facts.take()
         {

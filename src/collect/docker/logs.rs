@@ -25,6 +25,8 @@ pub struct Logs {
     frames: Frames,
     /// Standard output, and standard error unless there is a TTY.
     streams: Vec<StreamLog>,
+    /// Index of the stream whose message is being read.
+    now: usize,
     /// Time of the last message in the order of the engine's log. `None`: begin at the beginning.
     point_ns: Option<u64>,
     /// The same when the body began.
@@ -81,7 +83,7 @@ impl Logs {
         });
         let point_ns = cursors.min().flatten();
         let streams = streams.into_iter().map(|(source, resume)| StreamLog::new(source, resume)).collect();
-        Self { tty, frames: Frames::new(tty), streams, point_ns, begun_ns: point_ns }
+        Self { tty, frames: Frames::new(tty), streams, now: 0, point_ns, begun_ns: point_ns }
     }
 
     /// A new body begins: returns from when on to ask for it, in ns since 1970 (`None`: from the beginning). An unfinished
@@ -106,18 +108,17 @@ impl Logs {
     /// # Errors
     /// When the body is no log.
     pub fn push(&mut self, bytes: &[u8], max_line: usize) -> Result<(), Broken> {
-        let Self { frames, streams, point_ns, .. } = self;
-        let mut now = 0;
+        let Self { frames, streams, now, point_ns, .. } = self;
         frames.push(bytes, &mut |step| match step {
             Step::Begin(stream, ns) => {
-                now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
+                *now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
                 *point_ns = ns.or(*point_ns);
-                streams[now].begin(ns, point_ns.unwrap_or_default());
+                streams[*now].begin(ns, point_ns.unwrap_or_default());
             }
             Step::Text(text) => {
-                streams[now].text(text, max_line);
+                streams[*now].text(text, max_line);
                 if let [one, other] = streams.as_mut_slice() {
-                    let silent = if now == 0 { other } else { one };
+                    let silent = if *now == 0 { other } else { one };
                     silent.pass(text.len(), point_ns.unwrap_or_default());
                 }
             }

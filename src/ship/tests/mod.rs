@@ -2,6 +2,7 @@
 
 mod bulk;
 mod push;
+#[cfg(feature = "engines")]
 mod real;
 mod server;
 mod trust;

@@ -1,4 +1,4 @@
-//! Against real engines, where `LOGFERRY_TEST_ELASTICSEARCH` (OpenSearch will do) or `LOGFERRY_TEST_LOKI` is a URL.
+//! Against real engines: `LOGFERRY_TEST_OPENSEARCH` and `LOGFERRY_TEST_LOKI` are the URLs that `tests/run` gives.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,9 +28,13 @@ async fn get(url: &str, path: &str) -> Value {
     serde_json::from_slice(&reply.body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&reply.body)))
 }
 
+fn engine(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run, which starts the engines"))
+}
+
 #[tokio::test]
 async fn a_real_bulk_store_has_each_document_once() {
-    let Ok(url) = std::env::var("LOGFERRY_TEST_ELASTICSEARCH") else { return };
+    let url = engine("LOGFERRY_TEST_OPENSEARCH");
     let state = tempfile::tempdir().unwrap();
     let (destination, metrics) = destination("opensearch", &url, state.path());
     let index = format!("logferry-real-{}", clock::now_ns());
@@ -62,7 +66,7 @@ fn push(stream: &str, first_ns: i64, items: u32) -> Batch {
 
 #[tokio::test]
 async fn a_real_loki_has_each_entry_once() {
-    let Ok(url) = std::env::var("LOGFERRY_TEST_LOKI") else { return };
+    let url = engine("LOGFERRY_TEST_LOKI");
     let state = tempfile::tempdir().unwrap();
     let (destination, metrics) = destination("loki", &url, state.path());
     let now = clock::now_ns();
@@ -77,7 +81,7 @@ async fn a_real_loki_has_each_entry_once() {
 
 #[tokio::test]
 async fn a_real_loki_refuses_some_and_the_rest_is_known() {
-    let Ok(url) = std::env::var("LOGFERRY_TEST_LOKI") else { return };
+    let url = engine("LOGFERRY_TEST_LOKI");
     let state = tempfile::tempdir().unwrap();
     let (destination, _) = destination("loki", &url, state.path());
     let now = clock::now_ns();

@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// Messages as (stream, time, text).
-fn messages(tty: bool, pieces: &[&[u8]]) -> Result<Vec<(Stream, Option<u64>, Vec<u8>)>, Broken> {
+type Message = (Stream, Option<u64>, Vec<u8>);
+
+fn messages(tty: bool, pieces: &[&[u8]]) -> Result<Vec<Message>, Broken> {
     let mut frames = Frames::new(tty);
     let mut told = Vec::new();
     let mut is_open = false;
