@@ -177,10 +177,9 @@ impl Discover {
             if last_scan.elapsed() >= if is_scan_due { pause } else { self.poll } {
                 let began = Instant::now();
                 self.scan(report);
-                watch.set(&self.folders());
                 pause = began.elapsed() * SCAN_SHARE;
+                is_scan_due = watch.set(&self.folders());
                 last_scan = Instant::now();
-                is_scan_due = false;
             }
             let until_poll = self.poll.saturating_sub(last_scan.elapsed());
             if watch.wait(until_poll.clamp(Duration::from_millis(1), STOP_SEEN_WITHIN)) {

@@ -53,9 +53,11 @@ impl Watch {
         Self { watcher, told, watched: HashSet::new(), is_limit_told: false }
     }
 
-    /// Watches `folders` and forgets those that are no longer among them.
-    pub(super) fn set(&mut self, folders: &BTreeSet<PathBuf>) {
-        let Some(watcher) = &mut self.watcher else { return };
+    /// Watches `folders` and forgets those that are no longer among them. Whether any is watched only from now on:
+    /// what came into it before is told by nobody.
+    pub(super) fn set(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let mut has_more = false;
         self.watched.retain(|folder| {
             let stays = folders.contains(folder);
             if !stays {
@@ -71,6 +73,7 @@ impl Watch {
             match watcher.watch(folder, RecursiveMode::NonRecursive).map_err(|error| error.kind) {
                 Ok(()) => {
                     self.watched.insert(folder.clone());
+                    has_more = true;
                 }
                 Err(ErrorKind::MaxFilesWatch) => {
                     if !self.is_limit_told {
@@ -86,6 +89,7 @@ impl Watch {
                 Err(_) => {}
             }
         }
+        has_more
     }
 
     /// Waits for news, at most `patience`. Whether there are any.
@@ -186,7 +190,7 @@ mod tests {
         let mut file = fs::File::create(&path).unwrap();
         let mut fence_file = fs::File::create(&fence).unwrap();
         let mut watch = Watch::new();
-        watch.set(&BTreeSet::from([folder.path(), other.path()].map(Path::to_owned)));
+        assert!(watch.set(&BTreeSet::from([folder.path(), other.path()].map(Path::to_owned))));
         assert_eq!(watch.news(), News::default());
 
         let made = folder.path().join("b.log");
@@ -208,7 +212,7 @@ mod tests {
         let told = News { written: BTreeSet::from([fence.clone()]), is_scan_due: false };
         assert_eq!(news_until(&mut watch, written(&fence)), told);
 
-        watch.set(&BTreeSet::from([other.path().to_owned()]));
+        assert!(!watch.set(&BTreeSet::from([other.path().to_owned()])));
         file.write_all(b"line\n").unwrap();
         fence_file.write_all(b"x").unwrap();
         assert_eq!(news_until(&mut watch, written(&fence)), told, "its folder is forgotten");
@@ -231,7 +235,7 @@ mod tests {
             take_away(&folder);
             assert!(news_until(&mut watch, |news| news.is_scan_due).written.is_empty(), "{name}");
             fs::create_dir(&folder).unwrap();
-            watch.set(&wanted);
+            assert!(watch.set(&wanted), "{name}");
             let path = folder.join("a.log");
             fs::write(&path, "x").unwrap();
             news_until(&mut watch, written(&path));
