@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -222,7 +223,9 @@ pub fn append(path: &Path, text: &str) {
 
 /// A name for a source that no other test, run or machine uses: stores keep what earlier runs sent.
 pub fn unique(test: &str) -> String {
-    format!("{test}-{}-{}", std::process::id(), now_ms() % 100_000_000)
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{test}-{}-{}-{count}", std::process::id(), now_ms() % 100_000_000)
 }
 
 /// Now, in ms since 1970.

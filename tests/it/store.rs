@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::now_ms;
+use crate::harness::{now_ms, wait_until};
 
 /// A running store.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ const ELASTIC_PAGE: usize = 10_000;
 /// Everything that tests send lies within this time before now, and as much after.
 const WINDOW_MS: i64 = 3 * 3_600_000;
 
-/// One entry of Loki: ns, line.
-type Entry = (String, String);
+/// One entry of Loki: ns (19 digits), line, labels.
+type Entry = (String, String, String);
 
 impl Store {
     /// The one that the environment names.
@@ -54,11 +54,7 @@ impl Store {
     /// are.
     pub fn each_page(&self, service: &str, visit: &mut dyn FnMut(&str)) {
         if self.kind == "loki" {
-            for stream in self.loki_streams(service) {
-                self.each_loki_page(&stream, &mut |entries| {
-                    entries.iter().for_each(|(_, line)| visit(line));
-                });
-            }
+            self.each_loki_page(service, &mut |entries| entries.iter().for_each(|(_, line, _)| visit(line)));
         } else {
             self.each_elastic_page(service, &mut |text| visit(text));
         }
@@ -101,9 +97,7 @@ impl Store {
             (from_ms * 1_000_000..to_ms * 1_000_000).contains(&ns)
         };
         let mut count = 0;
-        for stream in self.loki_streams(service) {
-            self.each_loki_page(&stream, &mut |entries| count += entries.iter().filter(inside).count() as u64);
-        }
+        self.each_loki_page(service, &mut |entries| count += entries.iter().filter(inside).count() as u64);
         count
     }
 
@@ -129,14 +123,14 @@ impl Store {
         assert!(child.wait().unwrap().success());
     }
 
-    /// One request; the answer's status and body.
+    /// One request; the answer's status and body. Asks again while an index is being made (503).
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let mut arguments = vec!["-X".to_owned(), method.to_owned()];
         if let Some(body) = body {
             arguments.extend(["-H", "content-type: application/json", "-d"].map(str::to_owned));
             arguments.push(body.to_string());
         }
-        self.curl(path, &arguments)
+        wait_until("an answer that is not 503", || Some(self.curl(path, &arguments)).filter(|answer| answer.0 != 503))
     }
 
     fn curl(&self, path: &str, more: &[String]) -> (u16, String) {
@@ -204,44 +198,42 @@ impl Store {
         serde_json::from_str(&text).unwrap()
     }
 
-    fn loki_streams(&self, service: &str) -> Vec<String> {
-        let (start, end) = window_ns();
-        let parameters = [("match[]", format!("{{service_name=\"{service}\"}}")), ("start", start), ("end", end)];
-        let answer = self.loki_get("/loki/api/v1/series", &parameters);
-        let selector = |labels: &Value| {
-            let pairs = labels.as_object().unwrap().iter().map(|(name, value)| format!("{name}={value}"));
-            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
-        };
-        answer["data"].as_array().unwrap().iter().map(selector).collect()
-    }
-
     /// A page begins with the ns that ended the one before: entries may share it. Those seen already are left out.
-    fn each_loki_page(&self, stream: &str, visit: &mut dyn FnMut(&[Entry])) {
+    fn each_loki_page(&self, service: &str, visit: &mut dyn FnMut(&[Entry])) {
         let (mut start, end) = window_ns();
-        let mut seen_at_start = 0;
+        let mut seen: Vec<Entry> = Vec::new();
         loop {
-            let page = self.loki_page(stream, &start, &end);
-            let fresh = &page[seen_at_start.min(page.len())..];
-            visit(fresh);
-            let Some((last, _)) = page.last().filter(|_| page.len() == LOKI_PAGE) else { return };
+            let page = self.loki_page(service, &start, &end);
+            let mut fresh = page.clone();
+            for entry in &seen {
+                fresh.remove(fresh.iter().position(|one| one == entry).expect("what was there is there"));
+            }
+            visit(&fresh);
+            let Some((last, ..)) = page.last().filter(|_| page.len() == LOKI_PAGE) else { return };
             assert_ne!(*last, start, "more than a page of entries share one ns");
-            seen_at_start = page.iter().filter(|(ns, _)| ns == last).count();
             start = last.clone();
+            seen = page.into_iter().filter(|(ns, ..)| *ns == start).collect();
         }
     }
 
-    fn loki_page(&self, stream: &str, start: &str, end: &str) -> Vec<Entry> {
+    /// In the order of time: Loki answers stream by stream, and itself splits busy streams into several.
+    fn loki_page(&self, service: &str, start: &str, end: &str) -> Vec<Entry> {
         let parameters = [
-            ("query", stream.to_owned()),
+            ("query", format!("{{service_name=\"{service}\"}}")),
             ("start", start.to_owned()),
             ("end", end.to_owned()),
             ("limit", LOKI_PAGE.to_string()),
             ("direction", "forward".to_owned()),
         ];
         let answer = self.loki_get("/loki/api/v1/query_range", &parameters);
-        let entry = |pair: &Value| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned());
-        let streams = answer["data"]["result"].as_array().unwrap();
-        streams.iter().flat_map(|one| one["values"].as_array().unwrap()).map(entry).collect()
+        let mut entries = Vec::new();
+        for stream in answer["data"]["result"].as_array().unwrap() {
+            let (labels, text) = (stream["stream"].to_string(), |value: &Value| value.as_str().unwrap().to_owned());
+            let values = stream["values"].as_array().unwrap();
+            entries.extend(values.iter().map(|pair| (text(&pair[0]), text(&pair[1]), labels.clone())));
+        }
+        entries.sort();
+        entries
     }
 
     fn loki_count(&self, query: &str) -> u64 {

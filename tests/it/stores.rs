@@ -155,8 +155,13 @@ fn refused_are_rewrapped(store: &Store) {
     let service = unique("refused");
     let ground = ground(store, &service, "");
     for number in 0..300 {
-        let shape = if number % 30 == 7 { "{\"at\":1}" } else { "\"plain\"" };
-        append(&ground.log("a.log"), &format!("{{\"user\":{shape},\"sequence\":\"seq-a-{number:07}\"}}\n"));
+        // Of these two changes of mind each store refuses at least one.
+        let [mut user, mut item] = ["\"plain\"", "{\"at\":1}"];
+        if number % 30 == 7 {
+            std::mem::swap(&mut user, &mut item);
+        }
+        let line = format!("{{\"user\":{user},\"item\":{item},\"sequence\":\"seq-a-{number:07}\"}}\n");
+        append(&ground.log("a.log"), &line);
     }
     ground.run_once().expect_code(0);
     let records = check_all(store, &service, 300);
