@@ -53,8 +53,13 @@ impl Ready {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, super::Error> {
         let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(metrics))?;
-        if let Some(written) = tracker.written(name) {
-            destination.truncate_to(written).await?;
+        match tracker.written(name) {
+            Some(written) => destination.truncate_to(written).await?,
+            None => {
+                if let Some(written) = destination.written().await? {
+                    tracker.found_written(name, written)?;
+                }
+            }
         }
         Ok(Self { index, name: name.to_owned(), config: config.clone(), destination: Arc::new(destination) })
     }
