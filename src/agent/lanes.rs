@@ -40,7 +40,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Prepares an output. A file is cut back to what was settled.
+    /// Prepares an output. A file is cut back to what was settled; a new one is noted as it is.
     ///
     /// # Errors
     /// All faults of its configuration at once; a file that cannot be cut back.
@@ -55,6 +55,10 @@ impl Ready {
         let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(metrics))?;
         if let Some(written) = tracker.written(name) {
             destination.truncate_to(written).await?;
+        } else if let Some(written) = destination.written().await? {
+            // Else a crash before the first checkpoint would leave lines that are written again.
+            tracker.settle(index, Vec::new(), Some(written));
+            tracker.save()?;
         }
         Ok(Self { index, name: name.to_owned(), config: config.clone(), destination: Arc::new(destination) })
     }

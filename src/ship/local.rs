@@ -116,6 +116,15 @@ impl Writer {
         }
     }
 
+    /// How many bytes a file has been written, as `write` counts them.
+    pub(super) fn written(&mut self) -> Result<Option<u64>, Error> {
+        let target = self.target();
+        match self {
+            Self::Stdout => Ok(None),
+            Self::File(rolling) => rolling.written().map(Some).map_err(|source| Error::Write { target, source }),
+        }
+    }
+
     fn target(&self) -> String {
         self.path().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
     }
@@ -131,6 +140,13 @@ impl Rolling {
             return Err(error);
         }
         open.length += bytes.len() as u64;
+        let written = self.base + open.length;
+        self.open = Some(open);
+        Ok(written)
+    }
+
+    fn written(&mut self) -> io::Result<u64> {
+        let open = self.take_open()?;
         let written = self.base + open.length;
         self.open = Some(open);
         Ok(written)

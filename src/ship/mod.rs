@@ -192,6 +192,17 @@ impl Destination {
         }
     }
 
+    /// How many bytes a file output has been written in all; `None` for other outputs.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn written(&self) -> Result<Option<u64>, Error> {
+        match &self.end {
+            End::Local { writer, .. } => writer.lock().await.written(),
+            End::Store(_) => Ok(None),
+        }
+    }
+
     /// Sets records aside, durable when it returns. Without a state folder they are counted and said only.
     ///
     /// # Errors
