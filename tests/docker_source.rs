@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use logferry::base::chunk::Chunk;
 use logferry::base::metrics::{Metric, Metrics};
 use logferry::base::source::{Cursor, Identity, Position, Resume, SourceId, Stream};
-use logferry::collect::docker::{Config, Docker, Hooks, mint};
+use logferry::collect::docker::{Config, Docker, Hooks};
+use logferry::collect::identity::mint;
 use tokio::sync::{mpsc, watch};
 
 /// Held for reading by each test, and alone by the one that restarts the engine.
@@ -75,8 +76,7 @@ impl Reader {
         let metrics = Arc::new(Metrics::default());
         let hooks = Hooks {
             resume: Arc::new(move |identity| {
-                let Identity::Docker { container, stream, .. } = identity else { panic!("not a container") };
-                let id = mint(container, *stream);
+                let id = mint(identity, None, "");
                 let cursor = known.lock().unwrap().cursors.get(&id).cloned();
                 Resume { id, generation: 0, cursor, path: None, replay: Vec::new() }
             }),

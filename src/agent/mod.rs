@@ -5,6 +5,7 @@
 
 mod follow;
 mod lanes;
+mod machine;
 mod sources;
 mod summary;
 mod worker;
@@ -93,6 +94,7 @@ const SMALLEST_BATCH: u64 = 1 << 20;
 /// # Errors
 /// When it cannot start, or a part of it fails.
 pub fn run(config: Config, options: Options) -> Result<Summary, Error> {
+    machine::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let summary = runtime.block_on(async { Agent::start(&config, options).await?.run().await });
     // A write to a pipe that nobody reads would hold up the end for ever.
@@ -167,6 +169,7 @@ impl Agent {
         let shared = sources::Shared {
             tracker: Arc::clone(&agent.tracker),
             metrics: Arc::clone(&agent.metrics),
+            machine: machine::id().into(),
             once: options.once,
             stop: Arc::clone(&agent.stop.threads),
             stop_tasks: agent.stop.tasks.subscribe(),

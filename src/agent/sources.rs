@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ use crate::base::metrics::Metrics;
 use crate::base::source::{Cursor, Identity, Resume, SourceId};
 use crate::collect::discover::{Discover, Event, Found, Releases};
 use crate::collect::file::{self, Follower, Settings};
-use crate::collect::identity::{FileKey, head_of, mint};
+use crate::collect::identity::{FileKey, first_line, head_of, mint};
 use crate::collect::{docker, stdin};
 use crate::config::{Config, Source};
 use crate::track::{Seen, Tracker};
@@ -57,6 +58,8 @@ pub struct Shared {
     pub tracker: Arc<Tracker>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// The machine's id, or nothing.
+    pub machine: Arc<str>,
     /// Read what is there, then end.
     pub once: bool,
     /// Told to threads: read no more.
@@ -67,6 +70,9 @@ pub struct Shared {
 
 /// Chunks that wait between a source that reads by itself and the workers.
 const CHUNKS: usize = 2;
+
+/// How long to wait for files to be closed, where no more can be opened.
+const UNTIL_CLOSED: Duration = Duration::from_millis(20);
 
 /// Starts all sources. They end by themselves once, else when told to.
 ///
@@ -122,11 +128,11 @@ async fn containers(
     shared: Shared,
     chunks: mpsc::Sender<Chunk>,
 ) -> Result<(), Error> {
-    let Shared { tracker, metrics, once, stop_tasks, .. } = shared;
+    let Shared { tracker, metrics, machine, once, stop_tasks, .. } = shared;
     let source_name = Arc::clone(&name);
     let resume = move |identity: &Identity| {
         let seen = Seen { identity, len: 0, head_of: &|_| None };
-        resume(&tracker, &source_name, &seen, mint(identity))
+        resume(&tracker, &source_name, &seen, mint(identity, None, &machine))
     };
     let hooks = docker::Hooks { resume: Arc::new(resume), chunks, metrics, finished: Arc::new(|_| {}) };
     source.run(once, hooks, stop_tasks).await.map_err(|source| Error::Docker { name, source })
@@ -141,7 +147,7 @@ fn standard_input(
 ) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    let id = resume(&shared.tracker, &name, &seen, mint(&identity)).id;
+    let id = resume(&shared.tracker, &name, &seen, mint(&identity, None, &shared.machine)).id;
     let source = Arc::new(config.source(&name, id, None));
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
@@ -158,7 +164,7 @@ fn resume(tracker: &Tracker, name: &str, seen: &Seen<'_>, minted: SourceId) -> R
             Ok(resume) => return resume,
             Err(error) => {
                 tracing::error!("{error}; source {name} waits until it can be written");
-                std::thread::sleep(std::time::Duration::from_secs(1));
+                std::thread::sleep(Duration::from_secs(1));
             }
         }
     }
@@ -183,17 +189,10 @@ fn follow_files(
         next: 0,
     };
     std::thread::Builder::new().name("discover".to_owned()).spawn(move || {
+        let stop = Arc::clone(&finder.shared.stop);
         if finder.shared.once {
-            // More than one turn only where files are more than may be open at once.
-            loop {
-                let found = discover.scan_once();
-                if found.is_empty() {
-                    break;
-                }
-                found.into_iter().for_each(|found| finder.follow(found));
-            }
+            finder.follow_once(&mut discover, &stop);
         } else {
-            let stop = Arc::clone(&finder.shared.stop);
             discover.run(&stop, &mut |event| finder.take(event));
         }
     })?;
@@ -215,6 +214,21 @@ struct Finder {
 }
 
 impl Finder {
+    /// All files that there are now. More than one turn only where they are more than may be open at once: then the
+    /// next ones are opened as the workers end with the first.
+    fn follow_once(&mut self, discover: &mut Discover, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            let found = discover.scan_once();
+            if found.is_empty() {
+                if !discover.is_full() {
+                    break;
+                }
+                std::thread::sleep(UNTIL_CLOSED);
+            }
+            found.into_iter().for_each(|found| self.follow(found));
+        }
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Found(found) => self.follow(found),
@@ -236,7 +250,10 @@ impl Finder {
             let head_of = |len: usize| head_of(&found.file, len).ok().flatten();
             let len = found.file.metadata().map_or(0, |metadata| metadata.len());
             let seen = Seen { identity: &found.identity, len, head_of: &head_of };
-            resume(&self.shared.tracker, &found.source_name, &seen, mint(&found.identity))
+            // What cannot be read now cannot be read by its follower either, which says so.
+            let first_line = first_line(&found.file).ok().flatten();
+            let minted = mint(&found.identity, first_line.as_deref(), &self.shared.machine);
+            resume(&self.shared.tracker, &found.source_name, &seen, minted)
         };
         let source = Arc::new(config.source(
             &found.source_name,

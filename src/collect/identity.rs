@@ -71,22 +71,37 @@ fn read_head(file: &File, head: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
+/// The first line of a file, without its end, as far as it lies within [`HEAD_BYTES`]. `None`: it is not complete yet.
+///
+/// # Errors
+/// As the file system gives them.
+pub fn first_line(file: &File) -> io::Result<Option<Vec<u8>>> {
+    let mut head = [0; HEAD_BYTES];
+    let head_len = read_head(file, &mut head)?;
+    let end = memchr::memchr(b'\n', &head[..head_len]).or((head_len == HEAD_BYTES).then_some(HEAD_BYTES));
+    Ok(end.map(|end| head[..end].to_vec()))
+}
+
 /// The durable id of a source seen for the first time, from facts that stay: losing the state folder mints the same
-/// one again, where the file system keeps a time of birth. Elsewhere the head as it is now stands in for it.
+/// one again where they do.
+///
+/// File: the inode number, the time of birth (else the device number), the [`first_line`] and the `machine`'s id. The
+/// line, because a file that was truncated keeps its birth but not its text: the same id would let a store take new
+/// lines for old ones. The machine, because hosts made from one image share the rest. A file whose first line is not
+/// complete at first sight has what there is of it in its id: without the state folder its lines are sent once more.
+///
+/// Container: its id and the stream; the engine gave that id, and its times tell one line from another.
 #[must_use]
-pub fn mint(identity: &Identity) -> SourceId {
-    let mut facts = Vec::with_capacity(96);
+pub fn mint(identity: &Identity, first_line: Option<&[u8]>, machine: &str) -> SourceId {
+    let mut facts = Vec::with_capacity(128);
     match identity {
-        Identity::File { inode, birth_ns: Some(birth_ns), .. } => {
-            facts.extend_from_slice(b"file\0born");
+        Identity::File { device, inode, birth_ns, head, .. } => {
+            let (tag, born) = birth_ns.map_or((b"file\0disk", *device), |birth_ns| (b"file\0born", birth_ns));
+            facts.extend_from_slice(tag);
             facts.extend_from_slice(&inode.to_le_bytes());
-            facts.extend_from_slice(&birth_ns.to_le_bytes());
-        }
-        Identity::File { device, inode, birth_ns: None, head, .. } => {
-            facts.extend_from_slice(b"file\0head");
-            facts.extend_from_slice(&device.to_le_bytes());
-            facts.extend_from_slice(&inode.to_le_bytes());
-            facts.extend_from_slice(&head.to_le_bytes());
+            facts.extend_from_slice(&born.to_le_bytes());
+            facts.extend_from_slice(&first_line.map_or(*head, fingerprint).to_le_bytes());
+            facts.extend_from_slice(machine.as_bytes());
         }
         Identity::Docker { container, stream, .. } => {
             facts.extend_from_slice(b"docker\0");
@@ -96,6 +111,7 @@ pub fn mint(identity: &Identity) -> SourceId {
         Identity::Stdin { began_ns } => {
             facts.extend_from_slice(b"stdin\0");
             facts.extend_from_slice(&began_ns.to_le_bytes());
+            facts.extend_from_slice(machine.as_bytes());
         }
     }
     SourceId::new(fingerprint(&facts))
@@ -106,9 +122,15 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::base::source::Stream;
 
     fn identity(path: &Path) -> Identity {
         of(&File::open(path).unwrap(), path).unwrap()
+    }
+
+    fn minted(path: &Path) -> SourceId {
+        let line = first_line(&File::open(path).unwrap()).unwrap();
+        mint(&identity(path), line.as_deref(), "m")
     }
 
     #[test]
@@ -117,15 +139,29 @@ mod tests {
         let [one, two, moved] = ["one", "two", "moved"].map(|name| folder.path().join(name));
         fs::write(&one, "time,level\n").unwrap();
         fs::write(&two, "time,level\n").unwrap();
-        let id = mint(&identity(&one));
-        assert_ne!(id, mint(&identity(&two)), "equal headers");
+        let id = minted(&one);
+        assert_ne!(id, minted(&two), "equal headers");
 
         fs::write(&one, "time,level\n1,INFO\n").unwrap();
         fs::rename(&one, &moved).unwrap();
-        let Identity::File { birth_ns, head_len, path, .. } = identity(&moved) else { panic!("not a file") };
+        let Identity::File { head_len, path, .. } = identity(&moved) else { panic!("not a file") };
         assert_eq!((head_len, path), (18, moved.display().to_string()));
-        if birth_ns.is_some() {
-            assert_eq!(id, mint(&identity(&moved)));
+        assert_eq!(id, minted(&moved));
+    }
+
+    #[test]
+    fn a_truncated_file_gets_another_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let long = |text: &str| text.repeat(HEAD_BYTES);
+        for (first, second) in
+            [("1 a\n".to_owned(), "2 a\n".to_owned()), (long("a"), long("b")), (String::new(), "2 a\n".to_owned())]
+        {
+            // Truncates: the inode and its birth stay.
+            fs::write(&path, &first).unwrap();
+            let id = minted(&path);
+            fs::write(&path, &second).unwrap();
+            assert_ne!(id, minted(&path), "{first:?} then {second:?}");
         }
     }
 
@@ -139,15 +175,60 @@ mod tests {
             head,
             path: path.into(),
         };
-        let id = mint(&file(1, 2, Some(3), 4, "/a"));
-        assert_eq!(id, mint(&file(9, 2, Some(3), 9, "/b")), "device, head and path do not count");
-        assert_ne!(id, mint(&file(1, 2, Some(4), 4, "/a")), "an inode used again");
-        let unborn = mint(&file(1, 2, None, 4, "/a"));
-        assert_eq!(unborn, mint(&file(1, 2, None, 4, "/b")));
-        for other in [file(2, 2, None, 4, "/a"), file(1, 3, None, 4, "/a"), file(1, 2, None, 5, "/a")] {
-            assert_ne!(unborn, mint(&other));
+        let line = Some(&b"line"[..]);
+        let born = file(1, 2, Some(3), 4, "/a");
+        let id = mint(&born, line, "m");
+        assert_eq!(id, mint(&file(9, 2, Some(3), 9, "/b"), line, "m"), "device, head and path do not count");
+        let unborn = mint(&file(1, 2, None, 4, "/a"), line, "m");
+        assert_eq!(unborn, mint(&file(1, 2, None, 9, "/b"), line, "m"), "without a birth the device does");
+        for (name, known, other) in [
+            ("inode", id, mint(&file(1, 9, Some(3), 4, "/a"), line, "m")),
+            ("birth", id, mint(&file(1, 2, Some(9), 4, "/a"), line, "m")),
+            ("first line", id, mint(&born, Some(b"other"), "m")),
+            ("machine", id, mint(&born, line, "n")),
+            ("no machine", id, mint(&born, line, "")),
+            ("device", unborn, mint(&file(9, 2, None, 4, "/a"), line, "m")),
+            ("head", mint(&born, None, "m"), mint(&file(1, 2, Some(3), 9, "/a"), None, "m")),
+            (
+                "run",
+                mint(&Identity::Stdin { began_ns: 1 }, None, "m"),
+                mint(&Identity::Stdin { began_ns: 2 }, None, "m"),
+            ),
+        ] {
+            assert_ne!(known, other, "{name}");
         }
-        assert_ne!(mint(&Identity::Stdin { began_ns: 1 }), mint(&Identity::Stdin { began_ns: 2 }));
+    }
+
+    /// Documents in stores carry them: a change of how they are made sends everything again where state was lost.
+    #[test]
+    fn ids_are_made_as_ever() {
+        let stream = |stream, name: &str| Identity::Docker { container: "c".into(), stream, name: name.into() };
+        let [out, err] = [Stream::Stdout, Stream::Stderr].map(|one| mint(&stream(one, "n"), None, "m"));
+        assert_ne!(out, err);
+        assert_eq!(out, mint(&stream(Stream::Stdout, "renamed"), None, "n"), "neither name nor machine count");
+        let file = Identity::File { device: 1, inode: 2, birth_ns: Some(3), head_len: 1, head: 4, path: String::new() };
+        let ids = [out, mint(&file, Some(b"line"), "m"), mint(&Identity::Stdin { began_ns: 1 }, None, "m")];
+        assert_eq!(ids.map(|id| id.to_string()), ["", "", ""]);
+    }
+
+    #[test]
+    fn a_first_line_is_one_that_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let long = vec![b'x'; HEAD_BYTES];
+        let longer = [&long[..], b"y\n"].concat();
+        for (content, line) in [
+            (&b""[..], None),
+            (b"half", None),
+            (b"\n", Some(&b""[..])),
+            (b"one\ntwo\n", Some(b"one")),
+            (&long[1..], None),
+            (&long, Some(&long)),
+            (&longer, Some(&long)),
+        ] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(first_line(&File::open(&path).unwrap()).unwrap().as_deref(), line);
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// No test of ours takes longer for one step, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+const LOGFERRY: &str = env!("CARGO_BIN_EXE_logferry");
+
 /// Everything that one test has to itself: logs, state, configuration.
 pub struct Ground {
     folder: TempDir,
@@ -53,9 +55,19 @@ impl Ground {
 
     /// `logferry` with exactly these arguments, in the background, with the folder as its working directory.
     pub fn start_with(&self, arguments: &[&str], input: Stdio) -> Agent {
+        self.spawn(Command::new(LOGFERRY).args(arguments), input)
+    }
+
+    /// The same as [`start`](Self::start), by a shell that runs `before` first. `launcher` is what runs the shell.
+    pub fn start_after(&self, launcher: &[&str], before: &str, more: &[&str]) -> Agent {
+        let script = format!("{before} && exec \"$0\" run -c agent.toml \"$@\"");
+        let words = [launcher, &["sh", "-c", &script, LOGFERRY], more].concat();
+        self.spawn(Command::new(words[0]).args(&words[1..]), Stdio::null())
+    }
+
+    fn spawn(&self, command: &mut Command, input: Stdio) -> Agent {
         let (output, messages) = (self.path("stdout"), self.path("stderr"));
-        let child = Command::new(env!("CARGO_BIN_EXE_logferry"))
-            .args(arguments)
+        let child = command
             .current_dir(self.folder.path())
             .env("TZ", "UTC")
             .env_remove("DOCKER_HOST")

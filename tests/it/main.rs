@@ -10,6 +10,7 @@ mod docker;
 mod files;
 mod generate;
 mod harness;
+mod limits;
 mod secure;
 mod store;
 mod stores;

@@ -9,6 +9,7 @@ mod watch;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use tracing::warn;
 
 use self::globs::Globs;
@@ -59,6 +61,8 @@ pub struct Discover {
     poll: Duration,
     scans: u64,
     known: HashMap<FileKey, Known>,
+    /// The last scan left files because no more may be open.
+    is_full: bool,
     /// What was said of each path that cannot be read.
     complaints: HashMap<PathBuf, String>,
     releases: Releases,
@@ -126,6 +130,9 @@ const STOP_SEEN_WITHIN: Duration = Duration::from_millis(200);
 /// Scans take at most one part in so many of the time, however often names come and go.
 const SCAN_SHARE: u32 = 10;
 
+/// Open files that are left to the rest of the agent: state, outputs, connections.
+const KEPT_FREE: u64 = 32;
+
 impl Discover {
     /// Looks for the files of `sources`, never for those that the agent writes itself: `own` are folders, and files
     /// with all whose path begins like theirs (`out.ndjson` also means `out.ndjson.1.gz`).
@@ -148,6 +155,7 @@ impl Discover {
             poll: poll.unwrap_or(Config::default().poll.0),
             scans: 0,
             known: HashMap::new(),
+            is_full: false,
             complaints: HashMap::new(),
             releases: Releases::default(),
         })
@@ -169,14 +177,13 @@ impl Discover {
             if last_scan.elapsed() >= if is_scan_due { pause } else { self.poll } {
                 let began = Instant::now();
                 self.scan(report);
-                watch.set(&self.folders());
                 pause = began.elapsed() * SCAN_SHARE;
+                is_scan_due = watch.set(&self.folders());
                 last_scan = Instant::now();
-                is_scan_due = false;
             }
             let until_poll = self.poll.saturating_sub(last_scan.elapsed());
             if watch.wait(until_poll.clamp(Duration::from_millis(1), STOP_SEEN_WITHIN)) {
-                std::thread::sleep(GATHER);
+                watch.gather(GATHER);
             }
             let news = watch.news();
             is_scan_due |= news.is_scan_due;
@@ -185,7 +192,7 @@ impl Discover {
     }
 
     /// All files that there are now and that are not followed yet. Where the limit of open files is reached it is
-    /// only part of them: release those, and ask again until there are none.
+    /// only part of them: release those, and ask again until there are none and it [is not full](Self::is_full).
     pub fn scan_once(&mut self) -> Vec<Found> {
         let mut all = Vec::new();
         self.scan(&mut |event| {
@@ -196,8 +203,15 @@ impl Discover {
         all
     }
 
+    /// Whether the last scan left files for another one, because no more may be open.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     fn scan(&mut self, report: &mut dyn FnMut(Event)) {
         self.scans += 1;
+        self.is_full = false;
         for (key, len) in self.releases.take() {
             if let Some(known) = self.known.get_mut(&key) {
                 known.rest = Some(Rest { len, modified: None, begin: 0 });
@@ -212,6 +226,7 @@ impl Discover {
                 Ok(found) => report_found(found, report),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) if is_limit_of_open_files(&error) => {
+                    self.is_full = true;
                     complaints.insert(PathBuf::from("more files"), error.to_string());
                     break;
                 }
@@ -280,6 +295,9 @@ impl Discover {
         // Not to wait for a writer, should a pipe have taken the file's place.
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
         let file = OpenOptions::new().read(true).custom_flags(flags).open(&candidate.path)?;
+        if is_kept_free(&file) {
+            return Err(Errno::MFILE.into());
+        }
         let metadata = file.metadata()?;
         let key = FileKey::of(&metadata);
         let rest = match self.known.get(&key) {
@@ -377,6 +395,13 @@ fn report_found(found: Option<Found>, report: &mut dyn FnMut(Event)) {
     if let Some(found) = found {
         report(Event::Found(found));
     }
+}
+
+/// Whether `file` has one of the last places under the limit of open files. The lowest free number is given to each
+/// (open(2)), so that a high one says how many are open.
+fn is_kept_free(file: &File) -> bool {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return false };
+    u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - KEPT_FREE.min(limit / 2))
 }
 
 fn is_limit_of_open_files(error: &io::Error) -> bool {

@@ -1,25 +1,21 @@
-//! What the kernel tells about folders (inotify(7)), gathered and made few. It may tell nothing (network mounts, the
-//! limit of watches): whoever uses it also looks for himself.
+//! What the kernel tells about folders (inotify(7), through `notify`), gathered and made few. It may tell nothing
+//! (network mounts, the limit of watches): whoever uses it also looks for himself.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
-use rustix::io::Errno;
+use notify::event::{EventKind, ModifyKind, RenameMode};
+use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tracing::warn;
 
 /// Watches folders, not below them.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// `None`: the kernel gives no more of them; polling must do.
-    inotify: Option<OwnedFd>,
-    folders: HashMap<i32, PathBuf>,
+    watcher: Option<RecommendedWatcher>,
+    told: Arc<Told>,
     watched: HashSet<PathBuf>,
     is_limit_told: bool,
 }
@@ -33,32 +29,40 @@ pub(super) struct News {
     pub(super) is_scan_due: bool,
 }
 
-/// Names that come and go, and writes. Not reads, which the agent itself does all the time.
-const WANTED: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::MOVED_FROM)
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MODIFY)
-    .union(WatchFlags::ONLYDIR);
+/// What the watcher's thread has told and nobody has taken yet.
+#[derive(Debug, Default)]
+struct Told {
+    gathered: Mutex<Gathered>,
+    has_come: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    news: News,
+    /// What has gone from its path. Where it was a watched folder, its watch tells no more of that path.
+    gone: BTreeSet<PathBuf>,
+}
 
 impl Watch {
     pub(super) fn new() -> Self {
-        let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
+        let told = Arc::new(Told::default());
+        let teller = Arc::clone(&told);
+        let watcher = notify::recommended_watcher(move |event| teller.take_in(event))
             .inspect_err(|error| warn!("cannot be told of changed files: {error}; folders are polled instead"))
             .ok();
-        Self { inotify, folders: HashMap::new(), watched: HashSet::new(), is_limit_told: false }
+        Self { watcher, told, watched: HashSet::new(), is_limit_told: false }
     }
 
-    /// Watches `folders` and forgets those that are no longer among them.
-    pub(super) fn set(&mut self, folders: &BTreeSet<PathBuf>) {
-        let Some(inotify) = &self.inotify else { return };
-        self.folders.retain(|descriptor, folder| {
+    /// Watches `folders` and forgets those that are no longer among them. Whether any is watched only from now on:
+    /// what came into it before is told by nobody.
+    pub(super) fn set(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let mut has_more = false;
+        self.watched.retain(|folder| {
             let stays = folders.contains(folder);
             if !stays {
                 // Fails where the folder is gone, and its watch with it.
-                let _ = inotify::remove_watch(inotify, *descriptor);
-                self.watched.remove(folder);
+                let _ = watcher.unwatch(folder);
             }
             stays
         });
@@ -66,111 +70,182 @@ impl Watch {
             if self.watched.contains(folder) {
                 continue;
             }
-            match inotify::add_watch(inotify, folder, WANTED) {
-                Ok(descriptor) => {
+            match watcher.watch(folder, RecursiveMode::NonRecursive).map_err(|error| error.kind) {
+                Ok(()) => {
                     self.watched.insert(folder.clone());
-                    self.folders.insert(descriptor, folder.clone());
+                    has_more = true;
                 }
-                Err(Errno::NOSPC | Errno::NOMEM) if !self.is_limit_told => {
+                Err(ErrorKind::MaxFilesWatch) => {
+                    if !self.is_limit_told {
+                        warn!(
+                            "cannot watch all folders: the limit fs.inotify.max_user_watches is reached; they are polled"
+                        );
+                    }
                     self.is_limit_told = true;
-                    warn!(
-                        "cannot watch all folders: the limit fs.inotify.max_user_watches is reached; they are polled"
-                    );
+                    // The others would be refused too; they are asked for again after the next scan.
+                    break;
                 }
                 // Gone already, not readable, or a file system without watches: the scan sees what it can.
                 Err(_) => {}
             }
         }
+        has_more
     }
 
     /// Waits for news, at most `patience`. Whether there are any.
     pub(super) fn wait(&self, patience: Duration) -> bool {
-        let Some(inotify) = &self.inotify else {
-            std::thread::sleep(patience);
-            return false;
-        };
-        let timeout = Timespec {
-            tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: patience.subsec_nanos().into(),
-        };
-        // A signal ends the wait early, which does no harm.
-        poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
+        let gathered = self.told.lock();
+        let waited = self.told.has_come.wait_timeout_while(gathered, patience, |gathered| gathered.news.is_empty());
+        !waited.unwrap_or_else(PoisonError::into_inner).0.news.is_empty()
+    }
+
+    /// Lets news come together for so long. The watcher's thread is held up meanwhile: many writes to a file in a row
+    /// are one event in the kernel's queue as long as nobody takes it out.
+    pub(super) fn gather(&self, span: Duration) {
+        let _held_up = self.told.lock();
+        std::thread::sleep(span);
     }
 
     /// All that is told up to now.
     pub(super) fn news(&mut self) -> News {
-        let mut news = News::default();
-        let Some(inotify) = &self.inotify else { return news };
-        let mut buffer = [MaybeUninit::uninit(); 8192];
-        let mut reader = Reader::new(inotify, &mut buffer);
-        while let Ok(event) = reader.next() {
-            let flags = event.events();
-            let folder = self.folders.get(&event.wd());
-            if flags.contains(ReadFlags::IGNORED) {
-                news.is_scan_due = true;
-                if let Some(folder) = self.folders.remove(&event.wd()) {
-                    self.watched.remove(&folder);
-                }
-            } else if flags.contains(ReadFlags::MODIFY) {
-                let name = event.file_name().map(|name| Path::new(OsStr::from_bytes(name.to_bytes())));
-                if let (Some(folder), Some(name)) = (folder, name) {
-                    news.written.insert(folder.join(name));
-                }
-            } else {
-                // Also an overflow of the kernel's queue.
-                news.is_scan_due = true;
+        let Gathered { news, gone } = std::mem::take(&mut *self.told.lock());
+        for folder in gone.iter().filter(|path| self.watched.remove(*path)) {
+            if let Some(watcher) = &mut self.watcher {
+                // A folder that was moved is still watched, under a path that is another's now.
+                let _ = watcher.unwatch(folder);
             }
         }
         news
     }
 }
 
+impl News {
+    fn is_empty(&self) -> bool {
+        self.written.is_empty() && !self.is_scan_due
+    }
+}
+
+impl Told {
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs on the watcher's thread.
+    fn take_in(&self, event: notify::Result<notify::Event>) {
+        // Opened or closed, which readers do too; a write has an event of its own.
+        if event.as_ref().is_ok_and(|event| event.kind.is_access()) {
+            return;
+        }
+        let mut gathered = self.lock();
+        match event {
+            Ok(event) if matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) => {
+                gathered.news.written.extend(event.paths);
+            }
+            Ok(event) => {
+                gathered.news.is_scan_due = true;
+                if is_departure(event.kind) {
+                    gathered.gone.extend(event.paths);
+                }
+            }
+            Err(_) => gathered.news.is_scan_due = true,
+        }
+        drop(gathered);
+        self.has_come.notify_one();
+    }
+}
+
+fn is_departure(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::io::Write;
+    use std::path::Path;
 
     use super::*;
 
+    /// All news until one is `wanted`, put together.
+    #[track_caller]
+    fn news_until(watch: &mut Watch, wanted: impl Fn(&News) -> bool) -> News {
+        let mut all = News::default();
+        while !wanted(&all) {
+            assert!(watch.wait(Duration::from_secs(5)), "nothing more is told after {all:?}");
+            let news = watch.news();
+            all.written.extend(news.written);
+            all.is_scan_due |= news.is_scan_due;
+        }
+        all
+    }
+
+    fn written(path: &Path) -> impl Fn(&News) -> bool {
+        move |news| news.written.contains(path)
+    }
+
     #[test]
     fn writes_and_names_are_told_and_reads_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.log");
+        let [folder, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [path, fence] = [folder.path().join("a.log"), other.path().join("fence")];
+        let mut file = fs::File::create(&path).unwrap();
+        let mut fence_file = fs::File::create(&fence).unwrap();
         let mut watch = Watch::new();
-        watch.set(&BTreeSet::from([folder.path().to_owned()]));
+        assert!(watch.set(&BTreeSet::from([folder.path(), other.path()].map(Path::to_owned))));
         assert_eq!(watch.news(), News::default());
 
-        let mut file = fs::File::create(&path).unwrap();
-        assert!(watch.wait(Duration::from_secs(5)));
-        assert_eq!(watch.news(), News { is_scan_due: true, ..News::default() });
+        let made = folder.path().join("b.log");
+        fs::File::create(&made).unwrap();
+        assert_eq!(news_until(&mut watch, |news| news.is_scan_due), News { is_scan_due: true, ..News::default() });
 
         for _ in 0..1000 {
             file.write_all(b"line\n").unwrap();
         }
-        assert_eq!(watch.news(), News { written: BTreeSet::from([path.clone()]), is_scan_due: false });
+        watch.gather(Duration::from_millis(10));
+        fs::read(&path).unwrap();
+        fence_file.write_all(b"x").unwrap();
+        let told = News { written: BTreeSet::from([path.clone(), fence.clone()]), is_scan_due: false };
+        assert_eq!(news_until(&mut watch, written(&fence)), told);
 
         fs::read(&path).unwrap();
-        assert_eq!(watch.news(), News::default());
+        fs::read_dir(folder.path()).unwrap().for_each(drop);
+        fence_file.write_all(b"x").unwrap();
+        let told = News { written: BTreeSet::from([fence.clone()]), is_scan_due: false };
+        assert_eq!(news_until(&mut watch, written(&fence)), told);
 
-        watch.set(&BTreeSet::new());
-        watch.news();
+        assert!(!watch.set(&BTreeSet::from([other.path().to_owned()])));
         file.write_all(b"line\n").unwrap();
-        assert_eq!(watch.news(), News::default());
+        fence_file.write_all(b"x").unwrap();
+        assert_eq!(news_until(&mut watch, written(&fence)), told, "its folder is forgotten");
     }
 
+    /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("logs");
-        let wanted = BTreeSet::from([folder.clone()]);
-        fs::create_dir(&folder).unwrap();
-        let mut watch = Watch::new();
-        watch.set(&wanted);
-        fs::remove_dir(&folder).unwrap();
-        assert!(watch.news().is_scan_due);
-        fs::create_dir(&folder).unwrap();
-        watch.set(&wanted);
-        fs::write(folder.join("a.log"), "x").unwrap();
-        assert!(watch.news().is_scan_due);
+        let take_away: [(&str, fn(&Path)); 2] = [
+            ("removed", |folder| fs::remove_dir(folder).unwrap()),
+            ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
+        ];
+        for (name, take_away) in take_away {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("logs");
+            let wanted = BTreeSet::from([folder.clone()]);
+            fs::create_dir(&folder).unwrap();
+            let mut watch = Watch::new();
+            watch.set(&wanted);
+            take_away(&folder);
+            assert!(news_until(&mut watch, |news| news.is_scan_due).written.is_empty(), "{name}");
+            fs::create_dir(&folder).unwrap();
+            assert!(watch.set(&wanted), "{name}");
+            let path = folder.join("a.log");
+            fs::write(&path, "x").unwrap();
+            news_until(&mut watch, written(&path));
+            if name == "moved" {
+                let old = folder.with_extension("old").join("b.log");
+                fs::write(&old, "x").unwrap();
+                fs::write(&path, "x").unwrap();
+                let told = news_until(&mut watch, written(&path));
+                assert_eq!(told.written, BTreeSet::from([path]), "nothing of the moved one under its old path");
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::base::chunk::Chunk;
 use crate::base::fault::Fault;
 use crate::base::metrics::Metrics;
 use crate::base::quantity::Size;
-use crate::base::source::{Identity, Resume, SourceId, Stream, fingerprint};
+use crate::base::source::{Identity, Resume, SourceId};
 
 /// A `[source.NAME]` with `type = "docker"` as the user writes it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -154,22 +154,9 @@ pub async fn ping(config: &Config) -> Result<(), Error> {
     api::Engine::new(config)?.ping().await
 }
 
-/// The id of one stream of a container: from facts that stay, so that it is the same without the state folder.
-#[must_use]
-pub fn mint(container_id: &str, stream: Stream) -> SourceId {
-    SourceId::new(fingerprint(format!("{container_id}/{}", stream.name()).as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stream_keeps_the_id_that_it_was_first_given() {
-        let container = "4c01db0b339c4b2f0f2b1c2f7f8f3a0f5d8a3a0f9b6a7f1e2d3c4b5a69788796";
-        assert_ne!(mint(container, Stream::Stdout), mint(container, Stream::Stderr));
-        assert_eq!(mint("x", Stream::Stdout).to_string(), "6bqvrr623o");
-    }
 
     #[test]
     fn every_fault_of_a_configuration_is_told_at_once() {

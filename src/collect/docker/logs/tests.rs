@@ -8,7 +8,7 @@ use crate::base::source::{Kind, SourceId, Stream};
 const BASE: u64 = 1_700_000_000_000_000_000;
 
 fn known(stream: Stream, cursor: Option<Cursor>, replay: Vec<Note>) -> (Arc<Source>, Resume) {
-    let id = super::super::mint("c", stream);
+    let id = SourceId::new(stream as u64);
     let source = Source {
         id,
         kind: Kind::Docker,
