@@ -14,6 +14,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::base::counts::Counts;
@@ -30,7 +32,7 @@ pub struct Checkpoint {
     pub version: u32,
     /// The first `notes.N` that still counts.
     pub notes: u64,
-    /// Every source seen.
+    /// Every source that may have more, or that some output has not settled.
     pub sources: Vec<SavedSource>,
     /// Every output.
     pub outputs: BTreeMap<String, SavedOutput>,
@@ -223,10 +225,10 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;
-    match file.try_lock() {
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Locked { path }),
-        Err(fs::TryLockError::Error(source)) => Err(Error::Io { verb: "lock", path, source }),
+        Err(Errno::WOULDBLOCK) => Err(Error::Locked { path }),
+        Err(source) => Err(Error::Io { verb: "lock", path, source: source.into() }),
     }
 }
 
