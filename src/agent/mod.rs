@@ -24,6 +24,7 @@ use crate::admin;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
 use crate::collect::lines::Spare;
 use crate::config::Config;
 use crate::filter::Filter;
@@ -86,6 +87,9 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 /// How often a checkpoint is saved when something changed.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
 
+/// The same trouble is said again after this long, not sooner.
+const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
 /// A worker's batches are not made smaller than this to fit the memory budget; there are fewer workers instead.
 const SMALLEST_BATCH: u64 = 1 << 20;
 
@@ -109,6 +113,7 @@ struct Agent {
     stop_within: Duration,
     tracker: Arc<Tracker>,
     metrics: Arc<Metrics>,
+    seldom: Arc<Seldom>,
     began: Instant,
     /// Ends when its worker ends; an error when it died.
     workers: JoinSet<Result<(), oneshot::error::RecvError>>,
@@ -154,6 +159,7 @@ impl Agent {
             stop_within: config.agent.stop_within.0,
             tracker,
             metrics,
+            seldom: Arc::new(Seldom::new(SAID_AGAIN_AFTER)),
             began: Instant::now(),
             workers: JoinSet::new(),
             lanes: JoinSet::new(),
@@ -169,6 +175,7 @@ impl Agent {
         let shared = sources::Shared {
             tracker: Arc::clone(&agent.tracker),
             metrics: Arc::clone(&agent.metrics),
+            seldom: Arc::clone(&agent.seldom),
             machine: machine::id().into(),
             once: options.once,
             stop: Arc::clone(&agent.stop.threads),
@@ -216,6 +223,7 @@ impl Agent {
                 exits: Vec::new(),
                 tracker: Arc::clone(&self.tracker),
                 metrics: Arc::clone(&self.metrics),
+                seldom: Arc::clone(&self.seldom),
                 stop: Arc::clone(&self.stop.threads),
                 follows: Vec::new(),
                 spare: Spare::default(),
@@ -305,10 +313,12 @@ impl Agent {
     fn save_in_background(&mut self) {
         while self.saving.try_join_next().is_some() {}
         if self.saving.is_empty() {
-            let tracker = Arc::clone(&self.tracker);
+            let (tracker, seldom) = (Arc::clone(&self.tracker), Arc::clone(&self.seldom));
             self.saving.spawn_blocking(move || {
-                if let Err(error) = tracker.save() {
-                    tracing::warn!("{error}; the last checkpoint still holds and it is tried again");
+                let Err(error) = tracker.save() else { return };
+                let text = format!("{error}; the last checkpoint still holds and it is tried again");
+                if let Some(text) = seldom.told(text, Instant::now()) {
+                    tracing::warn!("{text}");
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! Throttles messages that repeat: once, then at most each so often. Writes none itself, and asks no clock.
+//! Throttles messages that repeat: at once, then at most each so often. Writes none itself, and asks no clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,9 +28,17 @@ impl Seldom {
         Self { every, said: Mutex::default() }
     }
 
-    /// Whether `text` may be said at `now`, and then how often it was kept back before.
+    /// What to say of `text` at `now`: with how often it was kept back, where it was. `None`: it was said lately.
     #[must_use]
-    pub fn may_say(&self, text: &str, now: Instant) -> Option<u64> {
+    pub fn told(&self, text: String, now: Instant) -> Option<String> {
+        match self.may_say(&text, now)? {
+            0 => Some(text),
+            kept_back => Some(format!("{text} (kept back since it was last said: {kept_back})")),
+        }
+    }
+
+    /// Whether `text` may be said at `now`, and then how often it was kept back before.
+    fn may_say(&self, text: &str, now: Instant) -> Option<u64> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(one) = said.get_mut(text) {
             if now.duration_since(one.at) < self.every {
@@ -46,11 +54,6 @@ impl Seldom {
         }
         said.insert(text.to_owned(), Said { at: now, kept_back: 0 });
         Some(0)
-    }
-
-    /// Forgets `text`, because what it tells of is over: next time it is said at once. Whether it had been said.
-    pub fn forget(&self, text: &str) -> bool {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(text).is_some()
     }
 }
 
@@ -74,8 +77,10 @@ mod tests {
         ] {
             assert_eq!(seldom.may_say(text, after(seconds)), expected, "{text} after {seconds} s");
         }
-        assert!(seldom.forget("a") && !seldom.forget("never"));
-        assert_eq!(seldom.may_say("a", after(303)), Some(0));
+        assert_eq!(seldom.told("c".to_owned(), after(303)).as_deref(), Some("c"));
+        assert_eq!(seldom.told("c".to_owned(), after(304)), None);
+        let told = seldom.told("c".to_owned(), after(604));
+        assert_eq!(told.as_deref(), Some("c (kept back since it was last said: 1)"));
     }
 
     #[test]
