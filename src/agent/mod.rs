@@ -114,6 +114,8 @@ struct Agent {
     tracker: Arc<Tracker>,
     metrics: Arc<Metrics>,
     seldom: Arc<Seldom>,
+    /// All sources and outputs have been started.
+    ready: Arc<AtomicBool>,
     began: Instant,
     /// Ends when its worker ends; an error when it died.
     workers: JoinSet<Result<(), oneshot::error::RecvError>>,
@@ -160,6 +162,7 @@ impl Agent {
             tracker,
             metrics,
             seldom: Arc::new(Seldom::new(SAID_AGAIN_AFTER)),
+            ready: Arc::default(),
             began: Instant::now(),
             workers: JoinSet::new(),
             lanes: JoinSet::new(),
@@ -182,6 +185,7 @@ impl Agent {
             stop_tasks: agent.stop.tasks.subscribe(),
         };
         agent.sources = sources::start(config, &own_files(config), &shared, &workers)?;
+        agent.ready.store(true, Ordering::Relaxed);
         Ok(agent)
     }
 
@@ -197,10 +201,12 @@ impl Agent {
     async fn serve_admin(&mut self, config: &Config, outputs: &[Ready]) {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
         let held: Vec<_> = outputs.iter().map(|one| (one.name.clone(), Arc::clone(&one.destination))).collect();
+        let ready = Arc::clone(&self.ready);
         let health = move || {
             let reason =
                 |(name, one): &(String, Arc<Destination>)| Some(format!("output {name} is held: {}", one.is_held()?));
-            admin::Health { ready: true, reasons: held.iter().filter_map(reason).collect() }
+            let reasons = held.iter().filter_map(reason).collect();
+            admin::Health { ready: ready.load(Ordering::Relaxed), reasons }
         };
         let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };
         self.admin.spawn(admin::http::serve(listener, face));
