@@ -14,8 +14,6 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::base::counts::Counts;
@@ -225,10 +223,10 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(Error::Locked { path }),
-        Err(source) => Err(Error::Io { verb: "lock", path, source: source.into() }),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::Locked { path }),
+        Err(fs::TryLockError::Error(source)) => Err(Error::Io { verb: "lock", path, source }),
     }
 }
 

@@ -221,9 +221,7 @@ mod tests {
     /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        /// How a folder is taken away, and the act itself.
-        type Row = (&'static str, fn(&Path));
-        let take_away: [Row; 2] = [
+        let take_away: [(&str, fn(&Path)); 2] = [
             ("removed", |folder| fs::remove_dir(folder).unwrap()),
             ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
         ];
