@@ -35,13 +35,7 @@ const LOOK_SOON_MS: i64 = 100;
 
 impl Follow {
     /// Follows from the next look on.
-    pub fn new(
-        follower: Follower,
-        once: bool,
-        metrics: Arc<Metrics>,
-        seldom: Arc<Seldom>,
-        releases: Releases,
-    ) -> Self {
+    pub fn new(follower: Follower, once: bool, metrics: Arc<Metrics>, seldom: Arc<Seldom>, releases: Releases) -> Self {
         Self { follower, look_at_ms: 0, is_over: false, once, metrics, seldom, releases }
     }
 

@@ -197,7 +197,7 @@ impl Worker {
             let counts = std::mem::take(&mut lane.counts);
             let span = Span { source: Arc::clone(&chunk.source), seq, items: lane.items, counts };
             let packer = &mut self.exits[output].packer;
-            packer.add(&lane.part, span, chunk.seen_ms, chunk.replayed, clock::now_ms());
+            packer.add(&lane.part, span, chunk.replayed, clock::now_ms());
             if packer.is_due(clock::now_ms()) {
                 self.seal(output);
             }
