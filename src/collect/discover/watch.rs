@@ -221,18 +221,17 @@ mod tests {
     /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        let take_away: [(&str, fn(&Path)); 2] = [
-            ("removed", |folder| fs::remove_dir(folder).unwrap()),
-            ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
-        ];
-        for (name, take_away) in take_away {
+        for name in ["removed", "moved"] {
             let parent = tempfile::tempdir().unwrap();
             let folder = parent.path().join("logs");
             let wanted = BTreeSet::from([folder.clone()]);
             fs::create_dir(&folder).unwrap();
             let mut watch = Watch::new();
             watch.set(&wanted);
-            take_away(&folder);
+            match name {
+                "removed" => fs::remove_dir(&folder).unwrap(),
+                _ => fs::rename(&folder, folder.with_extension("old")).unwrap(),
+            }
             assert!(news_until(&mut watch, |news| news.is_scan_due).written.is_empty(), "{name}");
             fs::create_dir(&folder).unwrap();
             assert!(watch.set(&wanted), "{name}");
