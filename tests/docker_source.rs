@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use logferry::base::chunk::Chunk;
 use logferry::base::metrics::{Metric, Metrics};
-use logferry::base::source::{Cursor, Identity, Position, Resume, SourceId, Stream};
+use logferry::base::source::{Cursor, Position, Resume, SourceId, Stream};
 use logferry::collect::docker::{Config, Docker, Hooks};
 use logferry::collect::identity::mint;
 use tokio::sync::{mpsc, watch};
