@@ -221,7 +221,8 @@ mod tests {
     /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        let take_away: [(&str, fn(&Path)); 2] = [
+        type TakeAway = fn(&Path);
+        let take_away: [(&str, TakeAway); 2] = [
             ("removed", |folder| fs::remove_dir(folder).unwrap()),
             ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
         ];
