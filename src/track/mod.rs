@@ -256,6 +256,12 @@ impl Tracker {
         self.outputs.iter().enumerate().map(ledger).collect()
     }
 
+    /// How many sources this run has read from.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        self.lock().sources.all().filter(|tracked| tracked.read_to.is_some()).count()
+    }
+
     /// How many chunks are not settled by all outputs.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -221,17 +221,19 @@ mod tests {
     /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        for name in ["removed", "moved"] {
+        type TakeAway = fn(&Path);
+        let take_away: [(&str, TakeAway); 2] = [
+            ("removed", |folder| fs::remove_dir(folder).unwrap()),
+            ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
+        ];
+        for (name, take_away) in take_away {
             let parent = tempfile::tempdir().unwrap();
             let folder = parent.path().join("logs");
             let wanted = BTreeSet::from([folder.clone()]);
             fs::create_dir(&folder).unwrap();
             let mut watch = Watch::new();
             watch.set(&wanted);
-            match name {
-                "removed" => fs::remove_dir(&folder).unwrap(),
-                _ => fs::rename(&folder, folder.with_extension("old")).unwrap(),
-            }
+            take_away(&folder);
             assert!(news_until(&mut watch, |news| news.is_scan_due).written.is_empty(), "{name}");
             fs::create_dir(&folder).unwrap();
             assert!(watch.set(&wanted), "{name}");
