@@ -28,7 +28,6 @@ COPY --from=build /image /
 # A named volume takes over this folder's owner.
 COPY --from=build --chown=65534:65534 /image/var/lib/logferry /var/lib/logferry
 VOLUME /var/lib/logferry
-EXPOSE 9618
 HEALTHCHECK --interval=30s --timeout=5s CMD ["/logferry", "health"]
 ENTRYPOINT ["/logferry"]
 CMD ["run"]

@@ -174,7 +174,11 @@ fn finished(summary: &agent::Summary, once: bool) -> Exit {
         return Exit::Fine;
     }
     say(&summary::table(summary));
-    if summary.parked + summary.lost_bytes + summary.undelivered > 0 { Exit::Undelivered } else { Exit::Fine }
+    if summary.parked + summary.held + summary.lost_bytes + summary.undelivered > 0 {
+        Exit::Undelivered
+    } else {
+        Exit::Fine
+    }
 }
 
 fn check(given: Option<&Path>) -> Exit {

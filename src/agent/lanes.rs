@@ -40,7 +40,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Prepares an output. A file is cut back to what was settled; a new one is noted as it is.
+    /// Prepares an output. A file is cut back to what was settled.
     ///
     /// # Errors
     /// All faults of its configuration at once; a file that cannot be cut back.
@@ -53,12 +53,13 @@ impl Ready {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, super::Error> {
         let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(metrics))?;
-        if let Some(written) = tracker.written(name) {
-            destination.truncate_to(written).await?;
-        } else if let Some(written) = destination.written().await? {
-            // Else a crash before the first checkpoint would leave lines that are written again.
-            tracker.settle(index, Vec::new(), Some(written));
-            tracker.save()?;
+        match tracker.written(name) {
+            Some(written) => destination.truncate_to(written).await?,
+            None => {
+                if let Some(written) = destination.written().await? {
+                    tracker.found_written(name, written)?;
+                }
+            }
         }
         Ok(Self { index, name: name.to_owned(), config: config.clone(), destination: Arc::new(destination) })
     }

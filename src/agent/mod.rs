@@ -317,6 +317,8 @@ impl Agent {
     fn measure(&self) {
         let waited_ms = self.tracker.oldest_ms().map_or(0, |oldest| clock::now_ms() - oldest);
         self.metrics.set(Metric::LagSeconds, "", u64::try_from(waited_ms / 1000).unwrap_or(0));
+        self.metrics.set(Metric::ChunksInFlight, "", self.tracker.in_flight() as u64);
+        self.metrics.set(Metric::Sources, "", self.tracker.sources() as u64);
         if let Some(bytes) = admin::memory::resident_bytes() {
             self.metrics.set(Metric::ResidentBytes, "", bytes);
         }

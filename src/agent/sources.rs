@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -32,6 +32,11 @@ impl Workers {
     /// The worker of a source that is read elsewhere.
     fn of_source(&self, id: SourceId) -> usize {
         usize::try_from(id.bits() % self.0.len() as u64).unwrap_or_default()
+    }
+
+    /// A worker that has ended takes no more: its lines are read again by the next run.
+    async fn hand(&self, chunk: Chunk) {
+        let _ = self.0[self.of_source(chunk.source.id)].send(Input::Chunk(Box::new(chunk))).await;
     }
 }
 
@@ -86,6 +91,7 @@ pub fn start(
 ) -> Result<JoinSet<Result<(), Error>>, super::Error> {
     let mut tasks = JoinSet::new();
     let (chunks, from_sources) = mpsc::channel::<Chunk>(CHUNKS);
+    let finished = Finished::default();
     let mut files = Vec::new();
     for (name, source) in &config.sources {
         let name: Arc<str> = name.as_str().into();
@@ -97,29 +103,62 @@ pub fn start(
                     name,
                     shared.clone(),
                     chunks.clone(),
+                    Arc::clone(&finished),
                 ));
             }
             Source::Stdin(config) => {
-                tasks.spawn(standard_input(config.clone(), name, shared.clone(), chunks.clone())?);
+                tasks.spawn(standard_input(
+                    config.clone(),
+                    name,
+                    shared.clone(),
+                    chunks.clone(),
+                    Arc::clone(&finished),
+                )?);
             }
         }
     }
     if !files.is_empty() {
         follow_files(files, own_files, shared.clone(), workers.clone())?;
     }
-    tasks.spawn(hand_over(from_sources, workers.clone()));
+    tasks.spawn(hand_over(from_sources, finished, workers.clone()));
     Ok(tasks)
 }
 
+/// Sources that will never have more. Each is told to its worker, after its last chunk.
+type Finished = Arc<Mutex<Vec<SourceId>>>;
+
+/// How soon a worker is told that a source is finished.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
+
 /// Brings chunks to the worker of their source.
-async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, workers: Workers) -> Result<(), Error> {
-    while let Some(chunk) = chunks.recv().await {
-        let worker = &workers.0[workers.of_source(chunk.source.id)];
-        if worker.send(Input::Chunk(Box::new(chunk))).await.is_err() {
-            break;
+async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, workers: Workers) -> Result<(), Error> {
+    let mut ticks = tokio::time::interval(FINISH_WITHIN);
+    let mut open = true;
+    while open {
+        tokio::select! {
+            chunk = chunks.recv() => match chunk {
+                Some(chunk) => workers.hand(chunk).await,
+                None => open = false,
+            },
+            _ = ticks.tick() => {}
+        }
+        let ids = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
+        if ids.is_empty() {
+            continue;
+        }
+        // What was read of them before they were finished is in the channel by now.
+        while let Ok(chunk) = chunks.try_recv() {
+            workers.hand(chunk).await;
+        }
+        for id in ids {
+            let _ = workers.0[workers.of_source(id)].send(Input::Finished(id)).await;
         }
     }
     Ok(())
+}
+
+fn finish(finished: &Finished, id: SourceId) {
+    finished.lock().unwrap_or_else(PoisonError::into_inner).push(id);
 }
 
 async fn containers(
@@ -127,6 +166,7 @@ async fn containers(
     name: Arc<str>,
     shared: Shared,
     chunks: mpsc::Sender<Chunk>,
+    finished: Finished,
 ) -> Result<(), Error> {
     let Shared { tracker, metrics, machine, once, stop_tasks, .. } = shared;
     let source_name = Arc::clone(&name);
@@ -134,7 +174,12 @@ async fn containers(
         let seen = Seen { identity, len: 0, head_of: &|_| None };
         resume(&tracker, &source_name, &seen, mint(identity, None, &machine))
     };
-    let hooks = docker::Hooks { resume: Arc::new(resume), chunks, metrics, finished: Arc::new(|_| {}) };
+    let hooks = docker::Hooks {
+        resume: Arc::new(resume),
+        chunks,
+        metrics,
+        finished: Arc::new(move |id| finish(&finished, id)),
+    };
     source.run(once, hooks, stop_tasks).await.map_err(|source| Error::Docker { name, source })
 }
 
@@ -144,6 +189,7 @@ fn standard_input(
     name: Arc<str>,
     shared: Shared,
     chunks: mpsc::Sender<Chunk>,
+    finished: Finished,
 ) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
@@ -151,7 +197,9 @@ fn standard_input(
     let source = Arc::new(config.source(&name, id, None));
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        let _ = ended.send(stdin::run(std::io::stdin().lock(), source, config.max_line.as_usize(), &chunks));
+        let result = stdin::run(std::io::stdin().lock(), source, config.max_line.as_usize(), &chunks);
+        finish(&finished, id);
+        let _ = ended.send(result);
     })?;
     Ok(async { end.await.map_or(Ok(()), |result| result.map_err(Error::Stdin)) })
 }

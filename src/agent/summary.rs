@@ -1,6 +1,5 @@
 //! What became of everything that a run read.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::metrics::{Metric, Metrics};
@@ -17,6 +16,8 @@ pub struct Summary {
     pub parked: u64,
     /// Records dropped, by reason.
     pub dropped: Vec<(String, u64)>,
+    /// Records that masking could not process: they are in no store.
+    pub held: u64,
     /// Bytes that vanished unread.
     pub lost_bytes: u64,
     /// Chunks that not every output has answered for.
@@ -36,7 +37,8 @@ impl Summary {
             read: metrics.total(Metric::ReadLines),
             delivered: metrics.total(Metric::DeliveredRecords),
             parked: metrics.total(Metric::ParkedRecords),
-            dropped: dropped(metrics),
+            dropped: metrics.by_label(Metric::DroppedRecords),
+            held: metrics.total(Metric::HeldRecords),
             lost_bytes: metrics.total(Metric::LostBytes),
             undelivered: tracker.in_flight() as u64,
             bytes: metrics.total(Metric::ReadBytes),
@@ -44,14 +46,4 @@ impl Summary {
             seconds: took.as_secs_f64(),
         }
     }
-}
-
-/// Records dropped by rules, and those that masking held back.
-fn dropped(metrics: &Metrics) -> Vec<(String, u64)> {
-    let mut dropped: BTreeMap<_, _> = metrics.by_label(Metric::DroppedRecords).into_iter().collect();
-    let held = metrics.total(Metric::HeldRecords);
-    if held > 0 {
-        dropped.insert(crate::pipeline::HELD_BACK.to_owned(), held);
-    }
-    dropped.into_iter().collect()
 }

@@ -15,7 +15,7 @@ use crate::base::batch::{Batch, Span};
 use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::metrics::{Metric, Metrics};
-use crate::base::source::Source;
+use crate::base::source::{Source, SourceId};
 use crate::collect::identity::FileKey;
 use crate::collect::lines::Spare;
 use crate::output::Refused;
@@ -37,6 +37,8 @@ pub enum Input {
     Renamed(FileKey, PathBuf),
     /// Lines that were read elsewhere.
     Chunk(Box<Chunk>),
+    /// Nothing more will come of a source that is read elsewhere.
+    Finished(SourceId),
 }
 
 /// One output as a worker sees it.
@@ -136,6 +138,10 @@ impl Worker {
             Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
             Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
             Input::Chunk(chunk) => self.process(*chunk),
+            Input::Finished(id) => {
+                self.pipeline.forget(id);
+                self.tracker.finish(id);
+            }
         }
     }
 

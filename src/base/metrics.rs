@@ -37,8 +37,8 @@ pub enum Metric {
     Retries,
     /// Whether an output is held by a fault that an operator must mend.
     Held,
-    /// Bytes in flight.
-    InFlightBytes,
+    /// Chunks that not every output has answered for.
+    ChunksInFlight,
     /// Bytes that wait in a source.
     LagBytes,
     /// Age of the oldest line not yet delivered.
@@ -63,6 +63,13 @@ const DESCRIPTIONS: &[Description] = &[
         "counter",
         Some("source"),
         "Containers removed before their log could be read",
+    ),
+    Description(
+        Metric::LostBytes,
+        "logferry_lost_bytes_total",
+        "counter",
+        Some("source"),
+        "Bytes that vanished before they were read",
     ),
     Description(
         Metric::DroppedRecords,
@@ -116,7 +123,13 @@ const DESCRIPTIONS: &[Description] = &[
         Some("output"),
         "1 while a fault that an operator must mend stops the output",
     ),
-    Description(Metric::InFlightBytes, "logferry_in_flight_bytes", "gauge", Some("output"), "Bytes in flight"),
+    Description(
+        Metric::ChunksInFlight,
+        "logferry_chunks_in_flight",
+        "gauge",
+        None,
+        "Chunks that not every output has answered for",
+    ),
     Description(Metric::LagBytes, "logferry_lag_bytes", "gauge", Some("source"), "Bytes that wait in the source"),
     Description(
         Metric::LagSeconds,
@@ -210,6 +223,16 @@ fn escape(label: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_is_described_once() {
+        let mut names: Vec<_> = DESCRIPTIONS.iter().map(|Description(metric, ..)| *metric).collect();
+        let described = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), described);
+        assert_eq!(described, Metric::ResidentBytes as usize + 1, "the last metric of the enum");
+    }
 
     #[test]
     fn metrics_are_rendered_as_prometheus_reads_them() {

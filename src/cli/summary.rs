@@ -15,6 +15,9 @@ pub fn table(summary: &Summary) -> String {
         rows.push(("dropped".to_owned(), "0".to_owned()));
     }
     rows.extend(summary.dropped.iter().map(|(rule, count)| (format!("dropped by {rule}"), grouped(*count))));
+    if summary.held > 0 {
+        rows.push(("held back by masking".to_owned(), grouped(summary.held)));
+    }
     if summary.lost_bytes > 0 {
         rows.push(("lost".to_owned(), size(summary.lost_bytes)));
     }

@@ -116,7 +116,7 @@ impl Writer {
         }
     }
 
-    /// How many bytes a file has been written, as `write` counts them.
+    /// The number of bytes written so far in all. `None` for standard output.
     pub(super) fn written(&mut self) -> Result<Option<u64>, Error> {
         let target = self.target();
         match self {

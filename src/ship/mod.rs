@@ -180,6 +180,17 @@ impl Destination {
         }
     }
 
+    /// For a file: the bytes written so far in all, as [`Settled::written`] tells them.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub async fn written(&self) -> Result<Option<u64>, Error> {
+        match &self.end {
+            End::Local { writer, .. } => writer.lock().await.written(),
+            End::Store(_) => Ok(None),
+        }
+    }
+
     /// Cuts the file back to what was settled before a crash: `length` is the last saved [`Settled::written`]. To be
     /// called before the first lane starts; does nothing for other kinds.
     ///
@@ -189,17 +200,6 @@ impl Destination {
         match &self.end {
             End::Local { writer, .. } => writer.lock().await.truncate_to(length),
             End::Store(_) => Ok(()),
-        }
-    }
-
-    /// How many bytes a file output has been written in all; `None` for other outputs.
-    ///
-    /// # Errors
-    /// When the file cannot be opened.
-    pub async fn written(&self) -> Result<Option<u64>, Error> {
-        match &self.end {
-            End::Local { writer, .. } => writer.lock().await.written(),
-            End::Store(_) => Ok(None),
         }
     }
 

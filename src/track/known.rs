@@ -29,6 +29,8 @@ pub struct Tracked {
     pub watermark: Watermark,
     /// How far this run has read.
     pub read_to: Option<Cursor>,
+    /// Nothing more will be read of it.
+    is_finished: bool,
     /// Chunks noted by an earlier run beyond the least advanced cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
 }
@@ -66,6 +68,32 @@ impl Sources {
         self.by_id.get_mut(&id).expect("a chunk's source is resumed before it is read")
     }
 
+    /// One that may have been let go.
+    pub fn find_mut(&mut self, id: SourceId) -> Option<&mut Tracked> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// Nothing more will be read of a source.
+    pub fn finish(&mut self, id: SourceId) {
+        if let Some(tracked) = self.by_id.get_mut(&id) {
+            tracked.is_finished = true;
+        }
+    }
+
+    /// Lets go of finished sources that every output has settled, and gives what became of their lines, by output.
+    pub fn retire(&mut self, outputs: usize) -> Vec<Counts> {
+        let mut sums = vec![Counts::default(); outputs];
+        let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
+        for (id, tracked) in self.by_id.extract_if(|_, tracked| is_over(tracked)) {
+            sums.iter_mut().zip(&tracked.outputs).for_each(|(sum, standing)| sum.add(&standing.counts));
+            if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
+                ids.retain(|one| *one != id);
+            }
+        }
+        self.by_trait.retain(|_, ids| !ids.is_empty());
+        sums
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Tracked> {
         self.by_id.values()
@@ -87,6 +115,8 @@ impl Sources {
             outputs: outputs.iter().map(standing).collect(),
             generation: saved.generation,
             seen_ms: saved.seen_ms,
+            // What a pipe gave is gone with the run that read it.
+            is_finished: matches!(saved.identity, Identity::Stdin { .. }),
             ..Tracked::new(&saved.name, &saved.identity, outputs.len())
         };
         self.insert(saved.id, tracked);
@@ -155,6 +185,7 @@ impl Tracked {
             outputs: vec![Standing::default(); outputs],
             watermark: Watermark::new(outputs),
             read_to: None,
+            is_finished: false,
             replay: Vec::new(),
         }
     }

@@ -39,6 +39,8 @@ struct State {
     store: Option<Store>,
     sources: Sources,
     written: BTreeMap<String, SavedOutput>,
+    /// What became of the lines of sources that were let go, by output.
+    gone: BTreeMap<String, Counts>,
     /// Something changed since the last checkpoint.
     dirty: bool,
     /// Counts what moved a watermark: a sign of progress.
@@ -71,13 +73,20 @@ impl Tracker {
     /// # Errors
     /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
     pub fn open(folder: Option<&Path>, outputs: Vec<String>) -> Result<Self, Error> {
-        let mut state =
-            State { store: None, sources: Sources::default(), written: BTreeMap::new(), dirty: true, settled: 0 };
+        let mut state = State {
+            store: None,
+            sources: Sources::default(),
+            written: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            dirty: true,
+            settled: 0,
+        };
         if let Some(folder) = folder {
             let (store, checkpoint, entries) = Store::open(folder)?;
             state.store = Some(store);
             if let Some(checkpoint) = checkpoint {
                 state.written = checkpoint.outputs;
+                state.gone = checkpoint.gone;
                 checkpoint.sources.into_iter().for_each(|saved| state.sources.restore(saved, &outputs));
             }
             entries.into_iter().for_each(|entry| state.sources.remember(entry, &outputs));
@@ -178,7 +187,7 @@ impl Tracker {
     pub fn settle(&self, output: usize, settlements: Vec<Settlement>, written: Option<u64>) {
         let mut state = self.lock();
         for settlement in settlements {
-            let tracked = state.sources.get_mut(settlement.source);
+            let Some(tracked) = state.sources.find_mut(settlement.source) else { continue };
             if let Some(passed) = tracked.watermark.settle(output, settlement.seq, settlement.counts) {
                 let standing = &mut tracked.outputs[output];
                 standing.cursor = Some(passed.cursor);
@@ -215,17 +224,42 @@ impl Tracker {
         self.lock().written.get(output).and_then(|saved| saved.written)
     }
 
+    /// Saves the length that a file output had before anything was written to it: to be cut back to after a crash.
+    ///
+    /// # Errors
+    /// As the file system gives them.
+    pub fn found_written(&self, output: &str, written: u64) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.written.insert(output.to_owned(), SavedOutput { written: Some(written) });
+        state.dirty = true;
+        drop(state);
+        self.save()
+    }
+
+    /// Lets go of a source that will never have more, once every output has settled it.
+    pub fn finish(&self, id: SourceId) {
+        let mut state = self.lock();
+        state.sources.finish(id);
+        state.dirty = true;
+    }
+
     /// The sums of each output.
     #[must_use]
     pub fn ledgers(&self) -> Vec<Ledger> {
         let state = self.lock();
         let sum = |output: usize| {
-            let mut counts = Counts::default();
+            let mut counts = state.gone.get(&self.outputs[output]).cloned().unwrap_or_default();
             state.sources.all().for_each(|tracked| counts.add(&tracked.outputs[output].counts));
             counts
         };
         let ledger = |(index, output): (usize, &String)| Ledger { output: output.clone(), counts: sum(index) };
         self.outputs.iter().enumerate().map(ledger).collect()
+    }
+
+    /// How many sources this run has read from.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        self.lock().sources.all().filter(|tracked| tracked.read_to.is_some()).count()
     }
 
     /// How many chunks are not settled by all outputs.
@@ -264,11 +298,15 @@ impl State {
             store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
         }
         self.dirty = false;
+        for (output, counts) in outputs.iter().zip(self.sources.retire(outputs.len())) {
+            self.gone.entry(output.clone()).or_default().add(&counts);
+        }
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),
             sources: self.sources.saved(outputs),
             outputs: self.written.clone(),
+            gone: self.gone.clone(),
         };
         Ok(Some((store.folder().to_owned(), checkpoint)))
     }

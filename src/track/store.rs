@@ -34,6 +34,9 @@ pub struct Checkpoint {
     pub sources: Vec<SavedSource>,
     /// Every output.
     pub outputs: BTreeMap<String, SavedOutput>,
+    /// What became of the lines of sources that were let go, by output.
+    #[serde(default)]
+    pub gone: BTreeMap<String, Counts>,
 }
 
 /// One source.

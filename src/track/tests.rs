@@ -226,6 +226,30 @@ fn found_again_in_one_run_it_goes_on_where_reading_stopped() {
 }
 
 #[test]
+fn a_finished_source_is_let_go_when_settled_and_its_counts_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    tracker.finish(SourceId::new(7));
+    tracker.save().unwrap();
+    let text = || std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
+    assert!(text().contains("app.log"), "not while a chunk is in flight");
+    settle(&tracker, 0, 0);
+    tracker.save().unwrap();
+    assert!(!text().contains("app.log"));
+    drop(tracker);
+    assert_eq!(open(folder.path(), &["store"]).ledgers()[0].counts.delivered, 1);
+}
+
+#[test]
+fn a_file_output_is_cut_back_to_its_first_length_if_nothing_was_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path(), &["archive"]).found_written("archive", 42).unwrap();
+    assert_eq!(open(folder.path(), &["archive"]).written("archive"), Some(42));
+}
+
+#[test]
 fn a_second_agent_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path(), &["store"]);

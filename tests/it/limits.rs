@@ -47,17 +47,23 @@ fn wait_for_lines(ground: &Ground, agent: &Agent, numbers: u64) {
     });
 }
 
-/// More files than may be open: they take turns.
+/// More files than may be open: they take turns. Each is long enough that no worker is done with it before the next
+/// look for files; at the lower limit fewer may be open than wait for the workers.
 #[test]
 fn with_few_open_files_all_are_read() {
-    for (files, limit) in [(200, 64), (200, 48)] {
-        let ground = ground(files, "10s");
+    const LINES: u64 = 300;
+    for (files, limit) in [(200, 64), (40, 40)] {
+        let ground = ground(0, "10s");
+        for file in 0..files {
+            let text: String = (file * LINES..(file + 1) * LINES).map(line).collect();
+            append(&ground.log(&format!("{file}.log")), &text);
+        }
         let limit = format!("ulimit -n {limit}");
         let agent = ground.start_after(&["env"], &limit, &["--once"]);
         let finished = agent.wait().expect_code(0);
         assert_eq!(finished.stderr.matches("cannot read more files").count(), 1, "{limit}: {}", finished.stderr);
         assert!(!finished.stderr.contains("ERROR"), "{limit}: {}", finished.stderr);
-        checked(&ground, files).assert_each_once();
+        checked(&ground, files * LINES).assert_each_once();
     }
 }
 

@@ -403,14 +403,6 @@ impl Follower {
     async fn deliver(&mut self) -> bool {
         let Some(logs) = &mut self.logs else { return true };
         for chunk in logs.ready() {
-            let label: &str = &chunk.source.name;
-            let metrics = &self.shared.hooks.metrics;
-            metrics.add(Metric::ReadBytes, label, chunk.input_bytes);
-            metrics.add(Metric::ReadLines, label, chunk.lines.len() as u64);
-            if chunk.cut_bytes > 0 {
-                let cut = chunk.lines.iter().filter(|line| line.cut).count();
-                metrics.add(Metric::CutLines, label, cut as u64);
-            }
             if self.shared.hooks.chunks.send(chunk).await.is_err() {
                 return false;
             }
