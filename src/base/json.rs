@@ -73,59 +73,64 @@ pub fn string_inside(value: &str) -> Option<&str> {
 }
 
 /// The text that the inside of a valid string stands for. Borrowed where it has no escape. A lone half of a surrogate
-/// pair becomes U+FFFD.
+/// pair becomes U+FFFD. What is no string's inside stays as it is.
 #[must_use]
 pub fn unescape(inside: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Cow::Borrowed(inside);
     }
     let mut text = String::with_capacity(inside.len());
-    unescape_into(inside, &mut text);
-    Cow::Owned(text)
+    match unescape_into(inside, &mut text) {
+        Some(()) => Cow::Owned(text),
+        None => Cow::Borrowed(inside),
+    }
 }
 
-/// As [`unescape`], appended to a buffer that the caller reuses.
-pub fn unescape_into(inside: &str, out: &mut String) {
+/// As [`unescape`], appended to a buffer that the caller reuses. `None`: an escape is not valid.
+#[must_use]
+pub fn unescape_into(inside: &str, out: &mut String) -> Option<()> {
     let mut rest = inside;
     while let Some(backslash) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..backslash]);
-        let (character, len) = escaped(&rest[backslash + 1..]);
+        let (character, length) = escaped(&rest.as_bytes()[backslash + 1..])?;
         out.push(character);
-        rest = &rest[backslash + 1 + len..];
+        rest = &rest[backslash + 1 + length..];
     }
     out.push_str(rest);
+    Some(())
 }
 
 /// The character of the escape whose backslash stands before `rest`, and how many bytes of `rest` it takes.
-fn escaped(rest: &str) -> (char, usize) {
-    let simple = match rest.as_bytes().first() {
-        Some(b'u') => return escaped_unicode(rest),
-        Some(b'n') => '\n',
-        Some(b't') => '\t',
-        Some(b'r') => '\r',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        _ => return rest.chars().next().map_or((char::REPLACEMENT_CHARACTER, 0), |other| (other, other.len_utf8())),
+fn escaped(rest: &[u8]) -> Option<(char, usize)> {
+    let short = match rest.first()? {
+        b'u' => return escaped_unicode(&rest[1..]),
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        &same @ (b'"' | b'\\' | b'/') => char::from(same),
+        _ => return None,
     };
-    (simple, 1)
+    Some((short, 1))
 }
 
-fn escaped_unicode(rest: &str) -> (char, usize) {
-    let unit = |from: usize| u32::from_str_radix(rest.get(from..from + 4)?, 16).ok();
-    let Some(first) = unit(1) else {
-        return (char::REPLACEMENT_CHARACTER, 1);
-    };
+fn escaped_unicode(digits: &[u8]) -> Option<(char, usize)> {
+    let first = code_unit(digits)?;
     if let Some(character) = char::from_u32(first) {
-        return (character, 5);
+        return Some((character, 5));
     }
-    let second = if rest.get(5..7) == Some("\\u") { unit(7) } else { None };
+    let second = digits[4..].strip_prefix(b"\\u").and_then(code_unit);
     match second {
         Some(low @ 0xDC00..=0xDFFF) if first < 0xDC00 => {
-            let character = char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (low - 0xDC00));
-            (character.unwrap_or(char::REPLACEMENT_CHARACTER), 11)
+            char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (low - 0xDC00)).map(|character| (character, 11))
         }
-        _ => (char::REPLACEMENT_CHARACTER, 5),
+        _ => Some((char::REPLACEMENT_CHARACTER, 5)),
     }
+}
+
+fn code_unit(digits: &[u8]) -> Option<u32> {
+    digits.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit * 16 + char::from(digit).to_digit(16)?))
 }
 
 impl Members<'_> {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use memchr::{memchr_iter, memmem};
+use memchr::memchr_iter;
 
 use super::detectors::Found;
 use super::edges::{ends_word, follows_escape, is_word};
@@ -49,7 +49,7 @@ pub(super) fn seek_ipv6(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
 pub(super) fn find_ipv6(text: &str, _: &Keys, found: &mut Found) {
     let bytes = text.as_bytes();
     let mut free = 0;
-    for at in memmem::find_iter(bytes, ":") {
+    for at in memchr_iter(b':', bytes) {
         if at < free {
             continue;
         }

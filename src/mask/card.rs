@@ -9,8 +9,8 @@ const SHORTEST: usize = 13;
 /// The most: ISO/IEC 7812-1.
 const LONGEST: usize = 19;
 
-/// First and last six digits of an issuer's range, and its lengths. From the ranges that the networks publish, as
-/// collected in <https://en.wikipedia.org/wiki/Payment_card_number>.
+/// First and last six digits of an issuer's range, ascending, and its lengths. From the ranges that the networks
+/// publish, as collected in <https://en.wikipedia.org/wiki/Payment_card_number>.
 const ISSUERS: &[(u32, u32, &[usize])] = &[
     (180_000, 180_099, &[15]),                         // JCB
     (213_100, 213_199, &[15]),                         // JCB
@@ -105,8 +105,15 @@ static IS_CARD_BYTE: [bool; 256] = {
     table
 };
 
-/// The first card that begins in the stretch at `start`, or where the stretch ends.
+/// The first card that begins in the stretch at `start`, or where the stretch ends. Most are dates and times, with
+/// too few digits.
 fn first_card(bytes: &[u8], start: usize) -> Result<(usize, usize), usize> {
+    let (mut end, mut digits) = (start, 0);
+    while digits < SHORTEST {
+        let Some(byte) = bytes.get(end).filter(|&&byte| IS_CARD_BYTE[usize::from(byte)]) else { return Err(end) };
+        digits += usize::from(byte.is_ascii_digit());
+        end += 1;
+    }
     let mut at = start;
     while bytes.get(at).is_some_and(|&byte| IS_CARD_BYTE[usize::from(byte)]) {
         let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -172,9 +179,9 @@ fn ends_number(bytes: &[u8], at: usize) -> bool {
 /// Issuer, length and check digit, of digits only.
 fn is_card(digits: &[u8]) -> bool {
     let issuer = digits[..6].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
-    let known =
-        ISSUERS.iter().any(|(low, high, lengths)| (*low..=*high).contains(&issuer) && lengths.contains(&digits.len()));
-    known && passes_luhn(digits)
+    let after = ISSUERS.partition_point(|(low, ..)| *low <= issuer);
+    let Some((_, high, lengths)) = after.checked_sub(1).map(|row| ISSUERS[row]) else { return false };
+    issuer <= high && lengths.contains(&digits.len()) && passes_luhn(digits)
 }
 
 /// ISO/IEC 7812-1, annex B.

@@ -50,14 +50,13 @@ pub(super) enum Kind {
 /// All secret names, ready to be compared from their ends.
 #[derive(Debug)]
 pub(super) struct Keys {
-    by_last: Vec<Vec<Name>>,
-    /// Whether some name ends with two such letters: turns most words away at once.
-    endings: Vec<bool>,
+    /// By the last two letters, see [`ending`]: most words share them with no name.
+    by_ending: Vec<Vec<Name>>,
     /// Like [`Name::reversed`].
     except: Vec<Vec<u8>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Name {
     /// Lower case, no separators, last byte first.
     reversed: Vec<u8>,
@@ -69,8 +68,7 @@ impl Keys {
     /// The built-in names and the user's `own`, less those in `except`, which are whole names.
     pub(super) fn new(own: &[String], except: &[String]) -> Self {
         let mut keys = Self {
-            by_last: (0..256).map(|_| Vec::new()).collect(),
-            endings: vec![false; ENDINGS],
+            by_ending: vec![Vec::new(); ENDINGS],
             except: except.iter().map(|name| plain(name).bytes().rev().collect()).collect(),
         };
         ANYWHERE.iter().for_each(|name| keys.insert(name, true, Kind::Value));
@@ -88,37 +86,28 @@ impl Keys {
         let mut forms = [lower.to_uppercase(), title, lower].map(|form| form.to_ascii_lowercase()).to_vec();
         forms.dedup();
         for form in forms {
-            let reversed: Vec<u8> = form.bytes().rev().collect();
-            let &[last, before, ..] = &reversed[..] else {
-                if let &[only] = &reversed[..] {
-                    self.endings.fill(true);
-                    self.by_last[usize::from(only)].push(Name { reversed, anywhere, kind });
-                }
-                continue;
-            };
-            self.endings[ending(last, before)] = true;
-            self.by_last[usize::from(last)].push(Name { reversed, anywhere, kind });
+            let name = Name { reversed: form.bytes().rev().collect(), anywhere, kind };
+            match name.reversed[..] {
+                [] => {}
+                [only] => (0..=u8::MAX).for_each(|before| self.by_ending[ending(only, before)].push(name.clone())),
+                [last, before, ..] => self.by_ending[ending(last, before)].push(name),
+            }
         }
     }
 
     /// Whether the name that ends at `end` is secret. A single digit after it (`password2`) does not count.
     pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
-        let &[.., before, last] = bytes.get(..end)? else { return self.secret_at(bytes, end) };
-        if last.is_ascii_digit() {
-            return if before.is_ascii_alphabetic() { self.secret_at(bytes, end - 1) } else { None };
-        }
-        let may_end =
-            is_separator(before) || self.endings[ending(last.to_ascii_lowercase(), before.to_ascii_lowercase())];
-        if may_end { self.secret_at(bytes, end) } else { None }
-    }
-
-    fn secret_at(&self, bytes: &[u8], end: usize) -> Option<Kind> {
-        let last = end.checked_sub(1)?;
-        let names = &self.by_last[usize::from(bytes[last].to_ascii_lowercase())];
-        let name = names.iter().find(|name| {
-            starts_at(bytes, end, &name.reversed).is_some_and(|start| name.anywhere || starts_word(bytes, start))
+        let name = match bytes.get(..end)? {
+            [name @ .., digit] if digit.is_ascii_digit() && name.last().is_some_and(u8::is_ascii_alphabetic) => name,
+            name => name,
+        };
+        let (last, rest) = name.split_last()?;
+        let before = rest.iter().rev().find(|&&byte| !is_separator(byte)).unwrap_or(&0);
+        let names = &self.by_ending[ending(last.to_ascii_lowercase(), before.to_ascii_lowercase())];
+        let found = names.iter().find(|one| {
+            starts_at(name, name.len(), &one.reversed).is_some_and(|start| one.anywhere || starts_word(name, start))
         })?;
-        (!self.is_excepted(&bytes[..end])).then_some(name.kind)
+        (!self.is_excepted(name)).then_some(found.kind)
     }
 
     fn is_excepted(&self, bytes: &[u8]) -> bool {
@@ -139,6 +128,7 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.' | b' ')
 }
 
+/// Where in the table names with these last letters are. Some letters share a place.
 fn ending(last: u8, before: u8) -> usize {
     (usize::from(last) * 37 + usize::from(before)) % ENDINGS
 }

@@ -1,16 +1,26 @@
 //! The first look: where in a whole chunk's text may anything be? Each detector's next place is sought once and kept,
-//! so that lines and strings before it cost one comparison. Decides nothing.
+//! so that all lines and strings before the nearest cost one comparison. Decides nothing.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::detectors::{DETECTORS, Set};
 use super::keys::Keys;
 
-/// The next place of each detector in one text. Must be asked for ranges of the same text, in ascending order.
+/// The row after the detectors': escapes that may hide something from them. (`\u0` and not `\u00`: some secret names
+/// are Cyrillic.)
+const ESCAPE: usize = DETECTORS.len();
+
+static ESCAPES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u0"));
+
+/// The next place of each row in one text. Must be asked for ranges of the same text, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Look {
-    /// One a detector, and one for escapes.
-    next: Vec<usize>,
+    /// One past each row's next place; 0 before it was first sought, `usize::MAX` when there is none.
+    next: [usize; ESCAPE + 1],
+    /// The least of them.
+    nearest: usize,
 }
 
 /// What a range may hold.
@@ -18,35 +28,48 @@ pub(super) struct Look {
 pub(super) struct Signs {
     /// These detectors have a place in it.
     pub(super) set: Set,
-    /// It has `\u0…`: an escape that may hide something from the look. (`\u0` and not `\u00`: some secret names are
-    /// Cyrillic.)
+    /// It has an escape that may hide more.
     pub(super) escapes: bool,
 }
 
 impl Look {
-    /// Begins with another text.
-    pub(super) fn restart(&mut self) {
-        self.next.clear();
-        self.next.resize(DETECTORS.len() + 1, 0);
+    /// Begins with another text, for the places of what `wanted` finds.
+    pub(super) fn restart(&mut self, wanted: Set) {
+        *self = Self::default();
+        let unwanted = (0..ESCAPE).filter(|&row| !wanted.contains(row));
+        unwanted.for_each(|row| self.next[row] = usize::MAX);
     }
 
-    /// What `start..end` of `text` may hold, of what `wanted` finds.
-    pub(super) fn within(&mut self, text: &str, start: usize, end: usize, wanted: Set, keys: &Keys) -> Signs {
+    /// The first place in `start..end` of `text`.
+    #[inline]
+    pub(super) fn place(&mut self, text: &str, start: usize, end: usize, keys: &Keys) -> Option<usize> {
+        if self.nearest <= start {
+            self.advance(text.as_bytes(), start, keys);
+        }
+        (self.nearest <= end).then(|| self.nearest - 1)
+    }
+
+    /// What `start..end` of `text` may hold.
+    #[inline]
+    pub(super) fn within(&mut self, text: &str, start: usize, end: usize, keys: &Keys) -> Signs {
         let mut signs = Signs::default();
-        for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
-            if self.next[row] < start || (self.next[row] == 0 && start == 0) {
-                self.next[row] = (detector.seek)(text.as_bytes(), start, keys).unwrap_or(usize::MAX);
-            }
-            if self.next[row] < end {
-                signs.set.insert(row);
-            }
+        if self.place(text, start, end, keys).is_some() {
+            let rows = (0..ESCAPE).filter(|&row| self.next[row] <= end);
+            rows.for_each(|row| signs.set.insert(row));
+            signs.escapes = self.next[ESCAPE] <= end;
         }
-        let escape = &mut self.next[DETECTORS.len()];
-        if *escape < start || (*escape == 0 && start == 0) {
-            let rest = &text.as_bytes()[start..];
-            *escape = memmem::find(rest, b"\\u0").map_or(usize::MAX, |at| start + at);
-        }
-        signs.escapes = *escape < end;
         signs
+    }
+
+    /// Seeks again what lies before `start`.
+    fn advance(&mut self, bytes: &[u8], start: usize, keys: &Keys) {
+        for (row, next) in self.next.iter_mut().enumerate().filter(|(_, next)| **next <= start) {
+            let place = match DETECTORS.get(row) {
+                Some(detector) => (detector.seek)(bytes, start, keys),
+                None => ESCAPES.find(&bytes[start..]).map(|at| start + at),
+            };
+            *next = place.map_or(usize::MAX, |at| at + 1);
+        }
+        self.nearest = self.next.iter().copied().min().unwrap_or(usize::MAX);
     }
 }

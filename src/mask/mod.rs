@@ -28,7 +28,7 @@ use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detectors::DETECTORS;
+use detectors::{DETECTORS, Set};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
@@ -191,7 +191,7 @@ impl Masker {
         fields: &'a MaskedFields,
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
-        scratch.restart(self.names.len());
+        scratch.restart(self.names.len(), self.rules.wanted);
         for record in &records.items {
             let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
             match done {
@@ -206,9 +206,9 @@ impl Masker {
     /// Where in `scratch.rewritten` the masked record begins. `None`: it stays as it is.
     fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Result<Option<usize>, Held> {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { wanted, keys, rules } = &self.rules;
+        let Rules { keys, rules, .. } = &self.rules;
         let (start, end) = (record.start as usize, record.end as usize);
-        let signs = buffers.look.within(text, start, end, *wanted, keys);
+        let signs = buffers.look.within(text, start, end, keys);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !(is_object && signs.escapes) {
             return Ok(None);
@@ -237,13 +237,13 @@ impl Masker {
 }
 
 impl Scratch {
-    fn restart(&mut self, names: usize) {
+    fn restart(&mut self, names: usize, wanted: Set) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
         self.hits.resize(names, 0);
         self.held = 0;
-        self.buffers.look.restart();
+        self.buffers.look.restart(wanted);
     }
 
     fn keep(&mut self, record: &Record) {

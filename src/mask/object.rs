@@ -1,5 +1,8 @@
-//! Walks a JSON object's text once, from token to token, and rewrites only strings and numbers that hold something,
-//! and the values of secret keys. Builds no tree and needs no stack. Does not validate; what it cannot follow is held.
+//! Goes through a JSON object's text once, from one token that may hold something to the next, and rewrites only
+//! strings, numbers and the values of secret keys. Builds no tree and needs no stack. Does not validate; what it cannot
+//! follow is held.
+
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
 use super::detectors::{DETECTORS, SECRET};
@@ -15,7 +18,8 @@ pub(super) fn rewrite(
     out: &mut String,
 ) -> Result<bool, Held> {
     let mut walk = Walk { chunk: text, text: &text[..end], at: start, copied: start, changed: false, out };
-    while walk.at < end {
+    while let Some(place) = rewriter.place(text, walk.at, end) {
+        walk.approach(place);
         match walk.byte() {
             b'"' => walk.string(rewriter)?,
             b'-' | b'0'..=b'9' => walk.number(rewriter)?,
@@ -45,13 +49,29 @@ impl Walk<'_> {
         self.text.as_bytes()[self.at]
     }
 
+    /// Goes to the token that holds `place`, or to the key whose colon it is; or only to the first string with escapes
+    /// on the way. Before that, quotes come in pairs, so that counting them is enough.
+    fn approach(&mut self, place: usize) {
+        let bytes = self.text.as_bytes();
+        let way = &bytes[self.at..place];
+        let way = &way[..memchr(b'\\', way).unwrap_or(way.len())];
+        let is_in_string = memchr_iter(b'"', way).count() % 2 == 1;
+        let opening = match memrchr(b'"', way) {
+            Some(quote) if is_in_string => Some(quote),
+            Some(quote) if bytes[self.at + way.len()] == b':' => memrchr(b'"', &way[..quote]),
+            _ => None,
+        };
+        let literal = || way.len() - way.iter().rev().take_while(|&&byte| is_literal(byte)).count();
+        self.at += opening.unwrap_or_else(literal);
+    }
+
     /// A key or a string value; after a secret key, its value too.
     fn string(&mut self, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let start = self.at + 1;
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
         let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
-        if rewriter.look(self.chunk, start, end, has_escapes) {
+        if rewriter.look(self.chunk, start, end) {
             let raw = &self.text[start..end];
             let masked = if has_escapes { rewriter.escaped(raw)? } else { rewriter.plain(raw)? };
             if let Some(masked) = masked {
@@ -98,7 +118,7 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if rewriter.look(self.chunk, start, end, false)
+        if rewriter.look(self.chunk, start, end)
             && let Some(masked) = rewriter.plain(&self.text[start..end])?
         {
             self.copy_until(start);
@@ -137,7 +157,7 @@ fn string_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let mut at = start;
     let mut has_escapes = false;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {
             return Some((at, has_escapes));
         }
@@ -162,53 +182,6 @@ fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
             return Some(at);
         }
     }
-}
-
-/// Undoes JSON's escapes (RFC 8259, 7), replacing what `out` held. Half of a surrogate pair becomes U+FFFD.
-pub(super) fn unescape(raw: &str, out: &mut String) -> Result<(), Held> {
-    out.clear();
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let (one, length) = escaped_char(&rest.as_bytes()[at + 1..]).ok_or(Held)?;
-        out.push(one);
-        rest = rest.get(at + 1 + length..).ok_or(Held)?;
-    }
-    out.push_str(rest);
-    Ok(())
-}
-
-/// The character after a backslash, and how many bytes tell it.
-fn escaped_char(bytes: &[u8]) -> Option<(char, usize)> {
-    let short = match bytes.first()? {
-        b'n' => '\n',
-        b't' => '\t',
-        b'r' => '\r',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'u' => return Some(unicode_escape(&bytes[1..])).flatten(),
-        &same @ (b'"' | b'\\' | b'/') => char::from(same),
-        _ => return None,
-    };
-    Some((short, 1))
-}
-
-fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
-    let unit = code_unit(bytes)?;
-    if let Some(one) = char::from_u32(unit) {
-        return Some((one, 5));
-    }
-    let low = bytes.get(4..).and_then(|rest| rest.strip_prefix(b"\\u")).and_then(code_unit);
-    match low {
-        Some(low @ 0xDC00..=0xDFFF) if unit < 0xDC00 => {
-            char::from_u32(0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00)).map(|one| (one, 11))
-        }
-        _ => Some((char::REPLACEMENT_CHARACTER, 5)),
-    }
-}
-
-fn code_unit(bytes: &[u8]) -> Option<u32> {
-    bytes.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit * 16 + char::from(digit).to_digit(16)?))
 }
 
 /// Writes a text as the inside of a JSON string.

@@ -1,10 +1,11 @@
 //! Masks one text without escapes: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
+use super::Held;
 use super::detectors::{DETECTORS, Found, Set, Span};
 use super::keys::Keys;
 use super::look::Look;
 use super::rules::{Rule, growth_limit};
-use super::{Held, object};
+use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
 /// nothing is found. One that takes more rounds than this was made to.
@@ -59,26 +60,33 @@ impl<'a> Rewriter<'a> {
             return keys.secret_before(raw.as_bytes(), raw.len()).is_some();
         }
         let key = &mut self.buffers.unescaped;
-        object::unescape(raw, key).is_ok() && keys.secret_before(key.as_bytes(), key.len()).is_some()
+        key.clear();
+        json::unescape_into(raw, key).is_some() && keys.secret_before(key.as_bytes(), key.len()).is_some()
     }
 
-    /// Whether `start..end` of `text`, the inside of a JSON string, must be examined.
-    pub(super) fn look(&mut self, text: &str, start: usize, end: usize, has_escapes: bool) -> bool {
-        let Rules { wanted, keys, rules } = self.rules;
-        if has_escapes || !rules.is_empty() {
-            self.set = *wanted;
-            return true;
+    /// The first place in `start..end` of `text` from which on an object must be examined.
+    pub(super) fn place(&mut self, text: &str, start: usize, end: usize) -> Option<usize> {
+        if self.rules.rules.is_empty() {
+            return self.buffers.look.place(text, start, end, &self.rules.keys);
         }
-        self.set = self.buffers.look.within(text, start, end, *wanted, keys).set;
-        !self.set.is_empty()
+        (start < end).then_some(start)
+    }
+
+    /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined.
+    pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
+        let Rules { wanted, keys, rules } = self.rules;
+        let signs = self.buffers.look.within(text, start, end, keys);
+        self.set = if signs.escapes { *wanted } else { signs.set };
+        !self.set.is_empty() || !rules.is_empty()
     }
 
     /// A JSON string's inside with escapes undone and masked; `None`: nothing to mask.
     pub(super) fn escaped(&mut self, raw: &str) -> Result<Option<&str>, Held> {
         let mut text = std::mem::take(&mut self.buffers.unescaped);
-        let unescaped = object::unescape(raw, &mut text);
+        text.clear();
+        let unescaped = json::unescape_into(raw, &mut text);
         self.buffers.unescaped = text;
-        unescaped?;
+        unescaped.ok_or(Held)?;
         self.rewrite(None)
     }
 
@@ -108,6 +116,10 @@ impl<'a> Rewriter<'a> {
             return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
         }
         write_masked(text, spans, masked, counts);
+        let is_tag = matches!(spans, [all] if all.start == 0 && all.end == text.len());
+        if is_tag {
+            return Ok(Some(&self.buffers.masked));
+        }
         for _ in 0..MOST_ROUNDS {
             let spans = found.search(masked, *wanted, keys);
             if spans.is_empty() {

@@ -1,7 +1,10 @@
 //! Values of secret names in text: `key=value`, `"key": "value"`, `key => value`, headers, query parameters, and
 //! `--key value`. Understands quotes after any number of backslashes, so JSON within JSON strings needs no parser.
 
-use memchr::{memchr2_iter, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr2_iter;
+use memchr::memmem::Finder;
 
 use super::detectors::{Found, Quote, is_tag};
 use super::edges::{backslashes_before, is_delimiter, is_word};
@@ -12,6 +15,9 @@ const LONGEST_GAP: usize = 64;
 
 /// No tag is longer.
 const LONGEST_TAG: usize = 32;
+
+/// What a long argument begins with.
+static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"--"));
 
 /// Words before a credential in a header: RFC 7235 and what services invent.
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "negotiate", "apikey", "bot"];
@@ -74,13 +80,13 @@ pub(super) fn find(text: &str, keys: &Keys, found: &mut Found) {
 
 /// `--` and a secret name.
 pub(super) fn seek_argument(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
-    memmem::find_iter(&bytes[from..], "--").map(|at| from + at).find(|&at| argument(bytes, at, keys).is_some())
+    DASHES.find_iter(&bytes[from..]).map(|at| from + at).find(|&at| argument(bytes, at, keys).is_some())
 }
 
 /// All values of `--key value`.
 pub(super) fn find_argument(text: &str, keys: &Keys, found: &mut Found) {
     let bytes = text.as_bytes();
-    for at in memmem::find_iter(bytes, "--") {
+    for at in DASHES.find_iter(bytes) {
         let Some(end) = argument(bytes, at, keys) else { continue };
         let spaces = bytes[end..].iter().take_while(|&&byte| byte == b' ').count();
         let start = end + spaces;

@@ -1,25 +1,29 @@
 //! Passwords in URLs, `scheme://user:password@host`. The user and the host stay; query parameters are `secret`'s.
 
-use memchr::{memchr_iter, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr_iter;
+use memchr::memmem::Finder;
 
 use super::detectors::{Found, is_tag};
 use super::keys::Keys;
 
-/// An `@` right after something.
+static AFTER_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
+
+/// An `@` with a `:/`, its slash perhaps escaped, in the same word.
 pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
+    let mut floor = from;
     memchr_iter(b'@', &bytes[from..]).map(|at| from + at).find(|&at| {
-        let before = at.checked_sub(1).map_or(b' ', |one| bytes[one]);
-        match before {
-            b'"' => at >= 2 && bytes[at - 2] == b'\\',
-            _ => !before.is_ascii_whitespace(),
-        }
+        let word = bytes[floor..at].rsplit(|&byte| byte == b'"' || byte.is_ascii_whitespace()).next();
+        floor = at;
+        word.is_some_and(|word| word.windows(2).any(|two| matches!(two, b":/" | b":\\")))
     })
 }
 
 /// All passwords.
 pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
     let bytes = text.as_bytes();
-    let mut schemes = memmem::find_iter(bytes, "://").peekable();
+    let mut schemes = AFTER_SCHEME.find_iter(bytes).peekable();
     while let Some(at) = schemes.next() {
         let start = at + 3;
         let limit = schemes.peek().copied().unwrap_or(bytes.len());

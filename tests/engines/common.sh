@@ -37,11 +37,12 @@ make_once() {
   exec 9>&-
 }
 
-# fetch_by_maven POM PROPERTY… FOLDER: unpacks what the pom names, and nothing else, into FOLDER.
+# fetch_by_maven POM PROPERTY… FOLDER: unpacks what the pom names, and nothing else, into FOLDER. One at a time: Maven's
+# own cache is not made for more.
 fetch_by_maven() {
   local pom=$1 folder=${*: -1} log; shift
   log=$(mktemp)
-  if ! mvn -q -B -f "$pom" generate-resources "-Ddist=$folder" "${@:1:$#-1}" >"$log" 2>&1; then
+  if ! flock "$CACHE/.maven.lock" mvn -q -B -f "$pom" generate-resources "-Ddist=$folder" "${@:1:$#-1}" >"$log" 2>&1; then
     tail -n 15 "$log" >&2; rm -f "$log"; return 1
   fi
   rm -rf "$log" "$folder/target"

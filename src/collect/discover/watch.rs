@@ -171,7 +171,7 @@ mod tests {
     fn news_until(watch: &mut Watch, wanted: impl Fn(&News) -> bool) -> News {
         let mut all = News::default();
         while !wanted(&all) {
-            assert!(watch.wait(Duration::from_secs(5)), "nothing more is told after {all:?}");
+            assert!(watch.wait(Duration::from_secs(30)), "nothing more is told after {all:?}");
             let news = watch.news();
             all.written.extend(news.written);
             all.is_scan_due |= news.is_scan_due;
@@ -221,7 +221,8 @@ mod tests {
     /// A folder is taken from its path and another made there: that one is watched.
     #[test]
     fn a_folder_made_again_is_watched_again() {
-        let take_away: [(&str, fn(&Path)); 2] = [
+        type TakeAway = fn(&Path);
+        let take_away: [(&str, TakeAway); 2] = [
             ("removed", |folder| fs::remove_dir(folder).unwrap()),
             ("moved", |folder| fs::rename(folder, folder.with_extension("old")).unwrap()),
         ];
