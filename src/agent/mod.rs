@@ -87,9 +87,6 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 /// How often a checkpoint is saved when something changed.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
 
-/// The same trouble is said again after this long, not sooner.
-const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
-
 /// A worker's batches are not made smaller than this to fit the memory budget; there are fewer workers instead.
 const SMALLEST_BATCH: u64 = 1 << 20;
 
@@ -161,7 +158,7 @@ impl Agent {
             stop_within: config.agent.stop_within.0,
             tracker,
             metrics,
-            seldom: Arc::new(Seldom::new(SAID_AGAIN_AFTER)),
+            seldom: Arc::default(),
             ready: Arc::default(),
             began: Instant::now(),
             workers: JoinSet::new(),

@@ -197,8 +197,9 @@ impl Worker {
             let counts = std::mem::take(&mut lane.counts);
             let span = Span { source: Arc::clone(&chunk.source), seq, items: lane.items, counts };
             let packer = &mut self.exits[output].packer;
-            packer.add(&lane.part, span, chunk.replayed, clock::now_ms());
-            if packer.is_due(clock::now_ms()) {
+            let now_ms = clock::now_ms();
+            packer.add(&lane.part, span, chunk.replayed, now_ms);
+            if packer.is_due(now_ms) {
                 self.seal(output);
             }
         }
