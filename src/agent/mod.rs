@@ -7,6 +7,7 @@ mod follow;
 mod lanes;
 mod machine;
 mod sources;
+mod stop;
 mod summary;
 mod worker;
 
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -35,6 +35,7 @@ use crate::track::{self, Tracker};
 
 use self::lanes::{BATCHES_A_LANE, Ready};
 use self::sources::Workers;
+use self::stop::{Progress, Signals, Stop};
 pub use self::summary::Summary;
 use self::worker::{Input, Worker};
 
@@ -128,20 +129,6 @@ struct Agent {
     give_up: watch::Sender<bool>,
 }
 
-/// "Read no more", as tasks and as threads hear it.
-#[derive(Clone, Debug)]
-struct Stop {
-    tasks: watch::Sender<bool>,
-    threads: Arc<AtomicBool>,
-}
-
-impl Stop {
-    fn now(&self) {
-        self.threads.store(true, Ordering::Relaxed);
-        self.tasks.send_replace(true);
-    }
-}
-
 impl Agent {
     async fn start(config: &Config, options: Options) -> Result<Self, Error> {
         let names = config.outputs.keys().cloned().collect();
@@ -152,7 +139,7 @@ impl Agent {
             masker: Masker::new(&config.mask)?,
             host_name: config.agent.host_name(),
         });
-        let stop = Stop { tasks: watch::channel(false).0, threads: Arc::default() };
+        let stop = Stop::new();
         let mut agent = Self {
             options,
             stop_within: config.agent.stop_within.0,
@@ -352,56 +339,5 @@ fn lane_fault(ended: Result<Result<(), ship::Error>, tokio::task::JoinError>) ->
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(Error::Ship(error)),
         Err(_) => Some(Error::Died("a lane")),
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Whether waiting still makes sense.
-struct Progress {
-    options: Options,
-    deadline: Option<Instant>,
-    seen: (u64, u64),
-    since: Instant,
-}
-
-impl Progress {
-    fn new(options: Options) -> Self {
-        Self { options, deadline: None, seen: (0, 0), since: Instant::now() }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.deadline.is_some()
-    }
-
-    fn stop_by(&mut self, deadline: Instant) {
-        self.deadline.get_or_insert(deadline);
-    }
-
-    /// The deadline of a stop has passed, or, once, nothing was read and nothing settled for too long.
-    fn is_over(&mut self, tracker: &Tracker, metrics: &Metrics) -> bool {
-        let now = (tracker.settled(), metrics.total(Metric::ReadLines));
-        if now != self.seen {
-            (self.seen, self.since) = (now, Instant::now());
-        }
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        is_late || (self.options.once && self.since.elapsed() > self.options.wait)
     }
 }

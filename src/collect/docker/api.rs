@@ -1,8 +1,7 @@
-//! The engine: one way to connect, bollard for what has JSON answers, and our own request for logs, because bollard's
-//! `since` has whole seconds. Reads no log bytes.
+//! The engine: bollard for what has JSON answers, and our own request for logs, because bollard's `since` has whole
+//! seconds. Reads no log bytes; connections are made by `connect`.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::models::ContainerStateStatusEnum;
@@ -10,19 +9,12 @@ use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuild
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use super::Config;
+use super::connect::Address;
 use super::facts::{Facts, State};
 use crate::base::fault::Fault;
 
@@ -31,9 +23,6 @@ const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 
 /// How long connecting and the head of an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Bytes that a connection buffers: there is one a running container.
-const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Bytes that are read of an answer that should be short.
 const SHORT_ANSWER_BYTES: usize = 256 * 1024;
@@ -92,14 +81,6 @@ impl Error {
         };
         Fault::new(key, self.to_string())
     }
-}
-
-/// Where the engine listens.
-#[derive(Clone)]
-enum Address {
-    Unix(PathBuf),
-    Tcp(String),
-    Tls { authority: String, name: ServerName<'static>, settings: Arc<rustls::ClientConfig> },
 }
 
 /// A way to the engine. Each request has its own connection.
@@ -169,7 +150,7 @@ impl Engine {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let host = config.host.clone().or_else(|| environment("DOCKER_HOST")).unwrap_or_else(|| DEFAULT_HOST.into());
         let folder = environment("DOCKER_TLS_VERIFY").and_then(|_| environment("DOCKER_CERT_PATH")).map(PathBuf::from);
-        let address = address(&host, config, folder.as_deref())?;
+        let address = Address::new(&host, config, folder.as_deref())?;
         let way = address.clone();
         let transport = move |request: bollard::BollardRequest| {
             let way = way.clone();
@@ -293,114 +274,6 @@ impl Engine {
     }
 }
 
-impl Address {
-    /// Sends one request on a connection of its own, which lives as long as the answer's body.
-    async fn send<B>(&self, mut request: Request<B>) -> std::io::Result<Response<Incoming>>
-    where
-        B: Body + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = path.parse::<Uri>().map_err(std::io::Error::other)?;
-        let host = match self {
-            Self::Unix(_) => "docker",
-            Self::Tcp(authority) | Self::Tls { authority, .. } => authority,
-        };
-        request.headers_mut().insert(HOST, HeaderValue::from_str(host).map_err(std::io::Error::other)?);
-        match self {
-            Self::Unix(path) => exchange(UnixStream::connect(path).await?, request).await,
-            Self::Tcp(authority) => exchange(TcpStream::connect(authority).await?, request).await,
-            Self::Tls { authority, name, settings } => {
-                let connection = TcpStream::connect(authority).await?;
-                let connector = TlsConnector::from(Arc::clone(settings));
-                exchange(connector.connect(name.clone(), connection).await?, request).await
-            }
-        }
-    }
-}
-
-async fn exchange<S, B>(stream: S, request: Request<B>) -> std::io::Result<Response<Incoming>>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(BUFFER_BYTES);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
-    // Ends with the answer's body; a fault of the connection shows there.
-    tokio::spawn(async move { connection.await.unwrap_or_default() });
-    sender.send_request(request).await.map_err(std::io::Error::other)
-}
-
-fn address(host: &str, config: &Config, folder: Option<&Path>) -> Result<Address, Error> {
-    let wrong = |cause: &str| Error::Address { host: host.to_owned(), cause: cause.to_owned() };
-    if let Some(path) = host.strip_prefix("unix://") {
-        return if path.is_empty() { Err(wrong("the path is missing")) } else { Ok(Address::Unix(path.into())) };
-    }
-    let (scheme, rest) = host.split_once("://").ok_or_else(|| wrong("write unix:///path or tcp://host:port"))?;
-    let is_tls = match scheme {
-        "https" => true,
-        "tcp" => folder.is_some() || config.tls_ca.is_some() || config.tls_cert.is_some(),
-        "http" => false,
-        _ => return Err(wrong("it begins with none of unix://, tcp://, http:// and https://")),
-    };
-    let uri: Uri = rest.trim_end_matches('/').parse().map_err(|_| wrong("it is not host:port"))?;
-    let name = uri.host().filter(|name| !name.is_empty()).ok_or_else(|| wrong("the host is missing"))?;
-    let authority = format!("{name}:{}", uri.port_u16().unwrap_or(if is_tls { 2376 } else { 2375 }));
-    if !is_tls {
-        return Ok(Address::Tcp(authority));
-    }
-    let bare = name.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(bare).map_err(|_| wrong("its host is not a name that a certificate can have"))?;
-    Ok(Address::Tls { authority, name, settings: Arc::new(tls(config, folder)?) })
-}
-
-fn tls(config: &Config, folder: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
-    let file = |key, own: &Option<String>, name| {
-        let path = own.as_ref().map(PathBuf::from).or_else(|| folder.map(|folder| folder.join(name)));
-        path.map(|path| TlsFile { key, path })
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    match file("tls_ca", &config.tls_ca, "ca.pem") {
-        Some(file) => {
-            for certificate in file.certificates()? {
-                roots.add(certificate).map_err(|error| file.wrong(&error))?;
-            }
-        }
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Address { host: "tls".to_owned(), cause: error.to_string() })?
-        .with_root_certificates(roots);
-    let certificate = file("tls_cert", &config.tls_cert, "cert.pem");
-    let key = file("tls_key", &config.tls_key, "key.pem");
-    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(builder.with_no_client_auth()) };
-    let secret = PrivateKeyDer::from_pem_file(&key.path).map_err(|error| key.wrong(&error))?;
-    builder.with_client_auth_cert(certificate.certificates()?, secret).map_err(|error| certificate.wrong(&error))
-}
-
-struct TlsFile {
-    key: &'static str,
-    path: PathBuf,
-}
-
-impl TlsFile {
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
-        let all = CertificateDer::pem_file_iter(&self.path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let all = all.map_err(|error| self.wrong(&error))?;
-        if all.is_empty() { Err(self.wrong(&"it holds no certificate")) } else { Ok(all) }
-    }
-
-    fn wrong(&self, cause: &dyn std::fmt::Display) -> Error {
-        Error::Certificate { key: self.key, path: self.path.clone(), cause: cause.to_string() }
-    }
-}
-
 fn event(message: bollard::models::EventMessage) -> Option<Event> {
     let actor = message.actor?;
     let action = match message.action?.as_str() {
@@ -450,4 +323,12 @@ fn cause(error: &bollard::errors::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_nine_digits_below_the_second() {
+        assert_eq!(seconds(1_795_355_249_000_000_007), "1795355249.000000007");
+        assert_eq!(seconds(0), "0.000000000");
+    }
+}

@@ -2,13 +2,14 @@
 //! read the engine's own files.
 //!
 //! ```text
-//! watch   list + events: one follower a container      api     the engine: bollard, and our own `logs`
-//! follow  one container's life: attach, drain, park     facts   names, labels, which containers are wanted
-//! logs    frames to lines to chunks, one log a stream   frames  the bytes of a `logs` body
-//! seen    which lines were read before
+//! watch   list + events: one follower a container       api      the engine: bollard, and our own `logs`
+//! follow  one container's life: attach, drain, park     connect  sockets and TLS to it
+//! logs    frames to lines to chunks, one log a stream   facts    names, labels, which containers are wanted
+//! seen    which lines were read before                  frames   the bytes of a `logs` body
 //! ```
 
 mod api;
+mod connect;
 mod facts;
 mod follow;
 mod frames;
