@@ -30,7 +30,7 @@ enum Exit {
     Fine = 0,
     /// The configuration or the arguments are wrong; `health`: not well.
     Wrong = 1,
-    /// With `--once`: something was parked, lost, or could not be delivered.
+    /// With `--once`: something was parked, held back by masking, lost, or could not be delivered.
     Undelivered = 2,
     /// A fault of the agent itself.
     Internal = 4,

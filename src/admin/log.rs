@@ -1,4 +1,5 @@
-//! The agent's own log: on standard error, as text or JSON, only its own targets. Throttles nothing; see `Seldom`.
+//! The agent's own log: on standard error, as text or JSON, only its own targets. Throttles nothing: see
+//! [`Seldom`](crate::base::seldom::Seldom).
 
 use std::io::{self, IsTerminal};
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::base::chunk::Chunk;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
 use crate::base::source::{Identity, SourceId};
 use crate::collect::discover::Releases;
 use crate::collect::file::{Follower, Read};
@@ -21,6 +23,7 @@ pub struct Follow {
     /// Ends when the file is read to its end.
     once: bool,
     metrics: Arc<Metrics>,
+    seldom: Arc<Seldom>,
     releases: Releases,
 }
 
@@ -32,8 +35,8 @@ const LOOK_SOON_MS: i64 = 100;
 
 impl Follow {
     /// Follows from the next look on.
-    pub fn new(follower: Follower, once: bool, metrics: Arc<Metrics>, releases: Releases) -> Self {
-        Self { follower, look_at_ms: 0, is_over: false, once, metrics, releases }
+    pub fn new(follower: Follower, once: bool, metrics: Arc<Metrics>, seldom: Arc<Seldom>, releases: Releases) -> Self {
+        Self { follower, look_at_ms: 0, is_over: false, once, metrics, seldom, releases }
     }
 
     /// Whose lines it reads.
@@ -96,7 +99,10 @@ impl Follow {
             }
             Ok(Read::Gone) => self.is_over = true,
             Err(error) => {
-                tracing::warn!("cannot read {}: {error}; it is tried again", self.path());
+                let text = format!("cannot read {}: {error}; it is tried again", self.path());
+                if let Some(text) = self.seldom.told(text, Instant::now()) {
+                    tracing::warn!("{text}");
+                }
                 self.is_over = self.once;
                 self.look_at_ms = now_ms + LOOK_EVERY_MS;
             }

@@ -89,9 +89,7 @@ impl Ready {
         tasks.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, stop.clone()));
         Ok((Lane::new(encoder, when), Exit { packer, batches, destination: Arc::clone(&self.destination) }))
     }
-}
 
-impl Ready {
     /// The encoder of its language; for people where standard output is a terminal.
     fn encoder(&self) -> Result<Encoder, Vec<Fault>> {
         if self.config.output.kind == Kind::Stdout && std::io::stdout().is_terminal() {

@@ -24,6 +24,7 @@ use crate::admin;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
 use crate::collect::lines::Spare;
 use crate::config::Config;
 use crate::filter::Filter;
@@ -109,6 +110,9 @@ struct Agent {
     stop_within: Duration,
     tracker: Arc<Tracker>,
     metrics: Arc<Metrics>,
+    seldom: Arc<Seldom>,
+    /// All sources and outputs have been started.
+    ready: Arc<AtomicBool>,
     began: Instant,
     /// Ends when its worker ends; an error when it died.
     workers: JoinSet<Result<(), oneshot::error::RecvError>>,
@@ -154,6 +158,8 @@ impl Agent {
             stop_within: config.agent.stop_within.0,
             tracker,
             metrics,
+            seldom: Arc::default(),
+            ready: Arc::default(),
             began: Instant::now(),
             workers: JoinSet::new(),
             lanes: JoinSet::new(),
@@ -169,12 +175,14 @@ impl Agent {
         let shared = sources::Shared {
             tracker: Arc::clone(&agent.tracker),
             metrics: Arc::clone(&agent.metrics),
+            seldom: Arc::clone(&agent.seldom),
             machine: machine::id().into(),
             once: options.once,
             stop: Arc::clone(&agent.stop.threads),
             stop_tasks: agent.stop.tasks.subscribe(),
         };
         agent.sources = sources::start(config, &own_files(config), &shared, &workers)?;
+        agent.ready.store(true, Ordering::Relaxed);
         Ok(agent)
     }
 
@@ -190,10 +198,12 @@ impl Agent {
     async fn serve_admin(&mut self, config: &Config, outputs: &[Ready]) {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
         let held: Vec<_> = outputs.iter().map(|one| (one.name.clone(), Arc::clone(&one.destination))).collect();
+        let ready = Arc::clone(&self.ready);
         let health = move || {
             let reason =
                 |(name, one): &(String, Arc<Destination>)| Some(format!("output {name} is held: {}", one.is_held()?));
-            admin::Health { ready: true, reasons: held.iter().filter_map(reason).collect() }
+            let reasons = held.iter().filter_map(reason).collect();
+            admin::Health { ready: ready.load(Ordering::Relaxed), reasons }
         };
         let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };
         self.admin.spawn(admin::http::serve(listener, face));
@@ -216,6 +226,7 @@ impl Agent {
                 exits: Vec::new(),
                 tracker: Arc::clone(&self.tracker),
                 metrics: Arc::clone(&self.metrics),
+                seldom: Arc::clone(&self.seldom),
                 stop: Arc::clone(&self.stop.threads),
                 follows: Vec::new(),
                 spare: Spare::default(),
@@ -305,10 +316,12 @@ impl Agent {
     fn save_in_background(&mut self) {
         while self.saving.try_join_next().is_some() {}
         if self.saving.is_empty() {
-            let tracker = Arc::clone(&self.tracker);
+            let (tracker, seldom) = (Arc::clone(&self.tracker), Arc::clone(&self.seldom));
             self.saving.spawn_blocking(move || {
-                if let Err(error) = tracker.save() {
-                    tracing::warn!("{error}; the last checkpoint still holds and it is tried again");
+                let Err(error) = tracker.save() else { return };
+                let text = format!("{error}; the last checkpoint still holds and it is tried again");
+                if let Some(text) = seldom.told(text, Instant::now()) {
+                    tracing::warn!("{text}");
                 }
             });
         }

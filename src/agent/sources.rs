@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::Metrics;
+use crate::base::seldom::Seldom;
 use crate::base::source::{Cursor, Identity, Resume, SourceId};
 use crate::collect::discover::{Discover, Event, Found, Releases};
 use crate::collect::file::{self, Follower, Settings};
@@ -63,6 +64,8 @@ pub struct Shared {
     pub tracker: Arc<Tracker>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// For messages that repeat.
+    pub seldom: Arc<Seldom>,
     /// The machine's id, or nothing.
     pub machine: Arc<str>,
     /// Read what is there, then end.
@@ -75,6 +78,9 @@ pub struct Shared {
 
 /// Chunks that wait between a source that reads by itself and the workers.
 const CHUNKS: usize = 2;
+
+/// How long a source waits before it tries again to write its id.
+const STATE_RETRY: Duration = Duration::from_secs(1);
 
 /// How long to wait for files to be closed, where no more can be opened.
 const UNTIL_CLOSED: Duration = Duration::from_millis(20);
@@ -168,11 +174,11 @@ async fn containers(
     chunks: mpsc::Sender<Chunk>,
     finished: Finished,
 ) -> Result<(), Error> {
-    let Shared { tracker, metrics, machine, once, stop_tasks, .. } = shared;
+    let (once, metrics, stop_tasks) = (shared.once, Arc::clone(&shared.metrics), shared.stop_tasks.clone());
     let source_name = Arc::clone(&name);
     let resume = move |identity: &Identity| {
         let seen = Seen { identity, len: 0, head_of: &|_| None };
-        resume(&tracker, &source_name, &seen, mint(identity, None, &machine))
+        resume(&shared, &source_name, &seen, mint(identity, None, &shared.machine))
     };
     let hooks = docker::Hooks {
         resume: Arc::new(resume),
@@ -193,7 +199,7 @@ fn standard_input(
 ) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    let id = resume(&shared.tracker, &name, &seen, mint(&identity, None, &shared.machine)).id;
+    let id = resume(&shared, &name, &seen, mint(&identity, None, &shared.machine)).id;
     let source = Arc::new(config.source(&name, id, None));
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
@@ -206,13 +212,16 @@ fn standard_input(
 
 /// Where a source goes on. An id that cannot be noted now is noted with its first chunk or not at all: without a note
 /// nothing of it is sent.
-fn resume(tracker: &Tracker, name: &str, seen: &Seen<'_>, minted: SourceId) -> Resume {
+fn resume(shared: &Shared, name: &str, seen: &Seen<'_>, minted: SourceId) -> Resume {
     loop {
-        match tracker.resume(name, seen, minted, clock::now_ms()) {
+        match shared.tracker.resume(name, seen, minted, clock::now_ms()) {
             Ok(resume) => return resume,
             Err(error) => {
-                tracing::error!("{error}; source {name} waits until it can be written");
-                std::thread::sleep(Duration::from_secs(1));
+                let text = format!("{error}; source {name} waits until it can be written");
+                if let Some(text) = shared.seldom.told(text, Instant::now()) {
+                    tracing::error!("{text}");
+                }
+                std::thread::sleep(STATE_RETRY);
             }
         }
     }
@@ -301,7 +310,7 @@ impl Finder {
             // What cannot be read now cannot be read by its follower either, which says so.
             let first_line = first_line(&found.file).ok().flatten();
             let minted = mint(&found.identity, first_line.as_deref(), &self.shared.machine);
-            resume(&self.shared.tracker, &found.source_name, &seen, minted)
+            resume(&self.shared, &found.source_name, &seen, minted)
         };
         let source = Arc::new(config.source(
             &found.source_name,
@@ -315,8 +324,9 @@ impl Finder {
                     self.note_begin(resume.id, &follower.cursor());
                 }
                 self.placed.insert(follower.key(), worker);
+                let Shared { once, metrics, seldom, .. } = &self.shared;
                 let follow =
-                    Follow::new(follower, self.shared.once, Arc::clone(&self.shared.metrics), self.releases.clone());
+                    Follow::new(follower, *once, Arc::clone(metrics), Arc::clone(seldom), self.releases.clone());
                 let _ = self.workers.0[worker].blocking_send(Input::Follow(Box::new(follow)));
             }
             Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),

@@ -31,7 +31,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What the ledger of this run says.
+    /// What the metrics of this run say.
     pub(super) fn of(tracker: &Tracker, metrics: &Metrics, took: Duration) -> Self {
         Self {
             read: metrics.total(Metric::ReadLines),

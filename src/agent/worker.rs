@@ -15,6 +15,7 @@ use crate::base::batch::{Batch, Span};
 use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
 use crate::collect::identity::FileKey;
 use crate::collect::lines::Spare;
@@ -69,6 +70,8 @@ pub struct Worker {
     pub tracker: Arc<Tracker>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// For messages that repeat.
+    pub seldom: Arc<Seldom>,
     /// Stop reading, hand over what there is, and end.
     pub stop: Arc<AtomicBool>,
     /// The files that it follows.
@@ -194,8 +197,9 @@ impl Worker {
             let counts = std::mem::take(&mut lane.counts);
             let span = Span { source: Arc::clone(&chunk.source), seq, items: lane.items, counts };
             let packer = &mut self.exits[output].packer;
-            packer.add(&lane.part, span, chunk.seen_ms, chunk.replayed, clock::now_ms());
-            if packer.is_due(clock::now_ms()) {
+            let now_ms = clock::now_ms();
+            packer.add(&lane.part, span, chunk.replayed, now_ms);
+            if packer.is_due(now_ms) {
                 self.seal(output);
             }
         }
@@ -257,16 +261,16 @@ impl Worker {
     }
 
     fn until<T, E: Display>(&self, write: impl Fn() -> Result<T, E>) -> Option<T> {
-        let mut told = false;
         loop {
             match write() {
                 Ok(value) => return Some(value),
                 Err(_) if self.stop.load(Ordering::Relaxed) => return None,
-                Err(error) if !told => {
-                    tracing::error!("{error}; reading pauses until it can be written");
-                    told = true;
+                Err(error) => {
+                    let text = format!("{error}; reading pauses until it can be written");
+                    if let Some(text) = self.seldom.told(text, Instant::now()) {
+                        tracing::error!("{text}");
+                    }
                 }
-                Err(_) => {}
             }
             std::thread::sleep(STATE_RETRY);
         }

@@ -20,8 +20,6 @@ pub struct Batch {
     pub spans: Vec<Span>,
     /// Some of it may have been sent before: a store that cannot tell repeats must be asked.
     pub unsure: bool,
-    /// When its oldest line was read, in ms since 1970.
-    pub oldest_ms: i64,
 }
 
 /// One chunk's part of a batch. A chunk lies in one batch of each output, whole.

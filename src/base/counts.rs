@@ -1,4 +1,4 @@
-//! What became of lines: the numbers that the ledger adds up. Knows no source and no output.
+//! What became of lines: the numbers that a checkpoint adds up. Knows no source and no output.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,5 @@ impl Counts {
         for (rule, count) in &other.dropped {
             *self.dropped.entry(rule.clone()).or_default() += count;
         }
-    }
-
-    /// Lines dropped by all rules together.
-    #[must_use]
-    pub fn dropped_total(&self) -> u64 {
-        self.dropped.values().sum()
     }
 }

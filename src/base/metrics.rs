@@ -49,103 +49,32 @@ pub enum Metric {
     ResidentBytes,
 }
 
-/// What a scraper is told of a metric: its name, its type, its label, and one sentence.
-struct Description(Metric, &'static str, &'static str, Option<&'static str>, &'static str);
+/// What a scraper is told of a metric: its name after `logferry_`, the name of its label (empty where it has none), and
+/// one sentence.
+type Description = (Metric, &'static str, &'static str, &'static str);
 
-/// Names follow Prometheus: unit last, counters end in `_total`.
+/// Names follow Prometheus: unit last, counters end in `_total`, all others are gauges.
 const DESCRIPTIONS: &[Description] = &[
-    Description(Metric::ReadBytes, "logferry_read_bytes_total", "counter", Some("source"), "Bytes read"),
-    Description(Metric::ReadLines, "logferry_read_lines_total", "counter", Some("source"), "Lines read"),
-    Description(Metric::CutLines, "logferry_cut_lines_total", "counter", Some("source"), "Lines cut at the limit"),
-    Description(
-        Metric::MissedContainers,
-        "logferry_missed_containers_total",
-        "counter",
-        Some("source"),
-        "Containers removed before their log could be read",
-    ),
-    Description(
-        Metric::LostBytes,
-        "logferry_lost_bytes_total",
-        "counter",
-        Some("source"),
-        "Bytes that vanished before they were read",
-    ),
-    Description(
-        Metric::DroppedRecords,
-        "logferry_dropped_records_total",
-        "counter",
-        Some("rule"),
-        "Records dropped by a rule",
-    ),
-    Description(
-        Metric::HeldRecords,
-        "logferry_held_back_records_total",
-        "counter",
-        Some("source"),
-        "Records that masking could not process",
-    ),
-    Description(
-        Metric::MaskedValues,
-        "logferry_masked_values_total",
-        "counter",
-        Some("detector"),
-        "Values replaced by masking",
-    ),
-    Description(
-        Metric::DeliveredRecords,
-        "logferry_delivered_records_total",
-        "counter",
-        Some("output"),
-        "Records that the store has",
-    ),
-    Description(
-        Metric::ParkedRecords,
-        "logferry_parked_records_total",
-        "counter",
-        Some("output"),
-        "Refused records set aside on disk",
-    ),
-    Description(
-        Metric::UnsureRecords,
-        "logferry_unsure_records_total",
-        "counter",
-        Some("output"),
-        "Records sent again though the store could not be asked whether it had them",
-    ),
-    Description(Metric::Requests, "logferry_requests_total", "counter", Some("output"), "Requests sent"),
-    Description(Metric::SentBytes, "logferry_sent_bytes_total", "counter", Some("output"), "Bytes sent, compressed"),
-    Description(Metric::Retries, "logferry_retries_total", "counter", Some("output"), "Attempts that must be repeated"),
-    Description(
-        Metric::Held,
-        "logferry_held",
-        "gauge",
-        Some("output"),
-        "1 while a fault that an operator must mend stops the output",
-    ),
-    Description(
-        Metric::ChunksInFlight,
-        "logferry_chunks_in_flight",
-        "gauge",
-        None,
-        "Chunks that not every output has answered for",
-    ),
-    Description(Metric::LagBytes, "logferry_lag_bytes", "gauge", Some("source"), "Bytes that wait in the source"),
-    Description(
-        Metric::LagSeconds,
-        "logferry_lag_seconds",
-        "gauge",
-        Some("output"),
-        "Age of the oldest line not delivered",
-    ),
-    Description(Metric::Sources, "logferry_sources", "gauge", None, "Sources being followed"),
-    Description(
-        Metric::ResidentBytes,
-        "logferry_resident_memory_bytes",
-        "gauge",
-        None,
-        "Memory that the process holds",
-    ),
+    (Metric::ReadBytes, "read_bytes_total", "source", "Bytes read"),
+    (Metric::ReadLines, "read_lines_total", "source", "Lines read"),
+    (Metric::CutLines, "cut_lines_total", "source", "Lines cut at the limit"),
+    (Metric::MissedContainers, "missed_containers_total", "source", "Containers removed before their log was read"),
+    (Metric::LostBytes, "lost_bytes_total", "source", "Bytes that vanished before they were read"),
+    (Metric::DroppedRecords, "dropped_records_total", "rule", "Records dropped by a rule"),
+    (Metric::HeldRecords, "held_back_records_total", "source", "Records that masking could not process"),
+    (Metric::MaskedValues, "masked_values_total", "detector", "Values replaced by masking"),
+    (Metric::DeliveredRecords, "delivered_records_total", "output", "Records that the store has"),
+    (Metric::ParkedRecords, "parked_records_total", "output", "Refused records set aside on disk"),
+    (Metric::UnsureRecords, "unsure_records_total", "output", "Records sent again, though the store may have them"),
+    (Metric::Requests, "requests_total", "output", "Requests sent"),
+    (Metric::SentBytes, "sent_bytes_total", "output", "Bytes sent, compressed"),
+    (Metric::Retries, "retries_total", "output", "Attempts that must be repeated"),
+    (Metric::Held, "held", "output", "1 while a fault that an operator must mend stops the output"),
+    (Metric::ChunksInFlight, "chunks_in_flight", "", "Chunks that not every output has answered for"),
+    (Metric::LagBytes, "lag_bytes", "source", "Bytes that wait in the source"),
+    (Metric::LagSeconds, "lag_seconds", "output", "Age of the oldest line not delivered"),
+    (Metric::Sources, "sources", "", "Sources being followed"),
+    (Metric::ResidentBytes, "resident_memory_bytes", "", "Memory that the process holds"),
 ];
 
 /// The agent's counters and gauges. Touched per chunk and per batch, never per line.
@@ -194,16 +123,19 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
-        for Description(metric, name, kind, label_name, help) in DESCRIPTIONS {
+        for (metric, name, label_name, help) in DESCRIPTIONS {
             let rows = self.by_label(*metric);
             if rows.is_empty() {
                 continue;
             }
-            let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}");
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            let _ = writeln!(text, "# HELP logferry_{name} {help}.\n# TYPE logferry_{name} {kind}");
             for (label, value) in rows {
-                let _ = match label_name {
-                    Some(label_name) => writeln!(text, "{name}{{{label_name}=\"{}\"}} {value}", escape(&label)),
-                    None => writeln!(text, "{name} {value}"),
+                let _ = match *label_name {
+                    "" => writeln!(text, "logferry_{name} {value}"),
+                    label_name => {
+                        writeln!(text, "logferry_{name}{{{label_name}=\"{}\"}} {value}", escape(&label))
+                    }
                 };
             }
         }
@@ -226,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_metric_is_described_once() {
-        let mut names: Vec<_> = DESCRIPTIONS.iter().map(|Description(metric, ..)| *metric).collect();
+        let mut names: Vec<_> = DESCRIPTIONS.iter().map(|(metric, ..)| *metric).collect();
         let described = names.len();
         names.sort_unstable();
         names.dedup();

@@ -1,16 +1,18 @@
-//! Throttles messages that repeat: once, then at most each so often. Writes none itself, and asks no clock.
+//! Throttles messages that repeat: at once, then seldom. Writes none itself, and asks no clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What was said is said again after this long, not sooner.
+pub const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
 /// More different texts than this are not remembered: the oldest is forgotten, and may be said again early.
 const MOST_TEXTS: usize = 256;
 
 /// Which messages have been said, and when.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Seldom {
-    every: Duration,
     said: Mutex<HashMap<String, Said>>,
 }
 
@@ -22,18 +24,20 @@ struct Said {
 }
 
 impl Seldom {
-    /// Each text at once, and then at most each `every`.
+    /// What to say of `text` at `now`: with how often it was kept back, where it was. `None`: it was said lately.
     #[must_use]
-    pub fn new(every: Duration) -> Self {
-        Self { every, said: Mutex::default() }
+    pub fn told(&self, text: String, now: Instant) -> Option<String> {
+        match self.may_say(&text, now)? {
+            0 => Some(text),
+            kept_back => Some(format!("{text} (kept back since it was last said: {kept_back})")),
+        }
     }
 
     /// Whether `text` may be said at `now`, and then how often it was kept back before.
-    #[must_use]
-    pub fn may_say(&self, text: &str, now: Instant) -> Option<u64> {
+    fn may_say(&self, text: &str, now: Instant) -> Option<u64> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(one) = said.get_mut(text) {
-            if now.duration_since(one.at) < self.every {
+            if now.duration_since(one.at) < SAID_AGAIN_AFTER {
                 one.kept_back += 1;
                 return None;
             }
@@ -47,11 +51,6 @@ impl Seldom {
         said.insert(text.to_owned(), Said { at: now, kept_back: 0 });
         Some(0)
     }
-
-    /// Forgets `text`, because what it tells of is over: next time it is said at once. Whether it had been said.
-    pub fn forget(&self, text: &str) -> bool {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(text).is_some()
-    }
 }
 
 #[cfg(test)]
@@ -60,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_text_is_said_once_and_then_seldom() {
-        let seldom = Seldom::new(Duration::from_secs(300));
+        let seldom = Seldom::default();
         let begin = Instant::now();
         let after = |seconds: u64| begin + Duration::from_secs(seconds);
         for (seconds, text, expected) in [
@@ -74,13 +73,15 @@ mod tests {
         ] {
             assert_eq!(seldom.may_say(text, after(seconds)), expected, "{text} after {seconds} s");
         }
-        assert!(seldom.forget("a") && !seldom.forget("never"));
-        assert_eq!(seldom.may_say("a", after(303)), Some(0));
+        assert_eq!(seldom.told("c".to_owned(), after(303)).as_deref(), Some("c"));
+        assert_eq!(seldom.told("c".to_owned(), after(304)), None);
+        let told = seldom.told("c".to_owned(), after(604));
+        assert_eq!(told.as_deref(), Some("c (kept back since it was last said: 1)"));
     }
 
     #[test]
     fn its_memory_is_bounded() {
-        let seldom = Seldom::new(Duration::from_secs(300));
+        let seldom = Seldom::default();
         let begin = Instant::now();
         for index in 0..MOST_TEXTS as u64 + 10 {
             assert_eq!(seldom.may_say(&index.to_string(), begin + Duration::from_millis(index)), Some(0));

@@ -213,11 +213,11 @@ pub struct Source {
     pub name: Arc<str>,
     /// `container_name`: the container's, or what a file source's configuration says.
     pub container_name: String,
-    /// `service_name`: see `DESIGN`, records on the wire.
+    /// `service_name`: a container's label or its name, else what a file source's configuration says.
     pub service_name: String,
     /// Which stream, for containers.
     pub stream: Option<Stream>,
-    /// The file's path at this moment, for files.
+    /// The path under which the file was first seen, for files.
     pub path: Option<String>,
     /// Zone of time stamps without one: IANA name, `local` or `utc`.
     pub timezone: Arc<str>,

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(out, mint(&stream(Stream::Stdout, "renamed"), None, "n"), "neither name nor machine count");
         let file = Identity::File { device: 1, inode: 2, birth_ns: Some(3), head_len: 1, head: 4, path: String::new() };
         let ids = [out, mint(&file, Some(b"line"), "m"), mint(&Identity::Stdin { began_ns: 1 }, None, "m")];
-        assert_eq!(ids.map(|id| id.to_string()), ["", "", ""]);
+        assert_eq!(ids.map(|id| id.to_string()), ["krknep7hbj", "vui5jp0dqc", "pcalrm9iur"]);
     }
 
     #[test]

@@ -115,12 +115,6 @@ impl Condition {
         AtSource { condition: self, is_from: self.is_from(source) }
     }
 
-    /// Whether it holds for a record of `source`, whose own text is `text`.
-    #[must_use]
-    pub fn holds(&self, source: &Source, text: &str, record: &Record) -> bool {
-        self.at(source).holds(text, record)
-    }
-
     fn has_level(&self, level: Option<Level>) -> bool {
         self.levels.is_none_or(|levels| level.is_some_and(|level| levels[level as usize]))
     }

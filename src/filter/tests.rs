@@ -65,10 +65,10 @@ fn check(toml: &str, lines: &[(&str, Option<Level>)], kept: &[u32], drops: &[(&s
 fn holds(when: &str, lines: &[(&str, Option<Level>)]) -> Vec<u32> {
     let condition = Condition::new(&toml::from_str(when).unwrap()).unwrap();
     let (text, records) = records(lines);
-    let held = records
-        .items
-        .iter()
-        .filter(|record| condition.holds(&source(), &text[record.start as usize..record.end as usize], record));
+    let source = source();
+    let here = condition.at(&source);
+    let held =
+        records.items.iter().filter(|record| here.holds(&text[record.start as usize..record.end as usize], record));
     held.map(|record| record.line).collect()
 }
 

@@ -30,6 +30,20 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Appends an object of strings.
+pub(super) fn strings<'t>(members: impl Iterator<Item = (&'t str, &'t str)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, (name, value)) in members.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(name, out);
+        out.push(b':');
+        string(value, out);
+    }
+    out.push(b'}');
+}
+
 /// How many first bytes stand for themselves inside a JSON string. Looks at eight bytes at a time: a byte equal to
 /// `x` is zero after xor with `x`, and the subtraction then borrows into its high bit. A borrow can raise a false
 /// alarm only in a byte after a true one, and the first alarm is the one that is taken.

@@ -78,7 +78,6 @@ struct Open {
     items: u32,
     spans: Vec<Span>,
     unsure: bool,
-    oldest_ms: i64,
     since_ms: i64,
 }
 
@@ -109,14 +108,13 @@ impl Packer {
         }
     }
 
-    /// Adds one chunk's part (empty where it has no item), read at `seen_ms`. `now_ms` starts the batch's age.
-    pub fn add(&mut self, part: &[u8], span: Span, seen_ms: i64, unsure: bool, now_ms: i64) {
+    /// Adds one chunk's part (empty where it has no item). `now_ms` starts the batch's age.
+    pub fn add(&mut self, part: &[u8], span: Span, unsure: bool, now_ms: i64) {
         let open = self.open.get_or_insert_with(|| Open {
             raw_len: 0,
             items: 0,
             spans: Vec::new(),
             unsure: false,
-            oldest_ms: seen_ms,
             since_ms: now_ms,
         });
         if span.items > 0 {
@@ -127,7 +125,6 @@ impl Packer {
             open.items += span.items;
             open.unsure |= unsure;
         }
-        open.oldest_ms = open.oldest_ms.min(seen_ms);
         open.spans.push(span);
     }
 
@@ -141,22 +138,10 @@ impl Packer {
         })
     }
 
-    /// Whether there is anything in it, if only spans without items.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.open.is_none()
-    }
-
-    /// Bytes in it before compression.
-    #[must_use]
-    pub fn raw_len(&self) -> u64 {
-        self.open.as_ref().map_or(0, |open| open.raw_len)
-    }
-
     /// Closes it. `None` when empty. A batch without items has an empty body: there is nothing to send, only
     /// watermarks to move.
     pub fn seal(&mut self) -> Option<Batch> {
-        let Open { mut raw_len, items, spans, unsure, oldest_ms, .. } = self.open.take()?;
+        let Open { mut raw_len, items, spans, unsure, .. } = self.open.take()?;
         let gzip = items > 0 && matches!(self.body, Body::Gzip(_));
         let body = if items > 0 {
             self.body.push(self.tail);
@@ -165,7 +150,7 @@ impl Packer {
         } else {
             Vec::new()
         };
-        Some(Batch { body, gzip, raw_len, items, spans, unsure, oldest_ms })
+        Some(Batch { body, gzip, raw_len, items, spans, unsure })
     }
 }
 

@@ -40,7 +40,7 @@ fn a_body_has_its_head_separators_and_tail_and_comes_back_from_gzip() {
         let mut packer = packer(level);
         for (parts, body) in rows {
             for (seq, (part, items)) in parts.iter().enumerate() {
-                packer.add(part.as_bytes(), span(seq as u64, *items), 5, false, 0);
+                packer.add(part.as_bytes(), span(seq as u64, *items), false, 0);
             }
             let batch = packer.seal().unwrap();
             assert_eq!(inflate(&batch), body.as_bytes(), "level {level}, {parts:?}");
@@ -48,7 +48,7 @@ fn a_body_has_its_head_separators_and_tail_and_comes_back_from_gzip() {
             assert_eq!(batch.spans.len(), parts.len());
             assert_eq!(batch.items, parts.iter().map(|(_, items)| items).sum::<u32>());
             assert_eq!(batch.gzip, level > 0 && batch.items > 0);
-            assert!(packer.is_empty() && packer.seal().is_none());
+            assert!(packer.seal().is_none());
         }
     }
 }
@@ -64,8 +64,8 @@ fn large_bodies_that_do_and_do_not_compress_come_back_whole() {
     let even = b"GET /index.html 200\n".repeat(20_000);
     let mut packer = packer(1);
     for part in [&random, &even, &random] {
-        packer.add(part, span(0, 1), 0, false, 0);
-        packer.add(part, span(1, 1), 0, false, 0);
+        packer.add(part, span(0, 1), false, 0);
+        packer.add(part, span(1, 1), false, 0);
         let batch = packer.seal().unwrap();
         let expected = [b"[", part.as_slice(), b",", part, b"]"].concat();
         assert!(inflate(&batch) == expected);
@@ -76,7 +76,7 @@ fn large_bodies_that_do_and_do_not_compress_come_back_whole() {
 fn equal_input_gives_equal_bytes_whatever_came_before() {
     let mut packer = packer(1);
     let mut seal = |part: &[u8]| {
-        packer.add(part, span(0, 1), 0, false, 0);
+        packer.add(part, span(0, 1), false, 0);
         packer.seal().unwrap().body
     };
     let first = seal(b"one line and another line");
@@ -109,22 +109,21 @@ fn it_is_due_by_bytes_records_or_age_whichever_comes_first() {
     for (parts, now_ms, due) in rows {
         let mut packer = Packer::new(&config, b"[", b",", b"]");
         for (index, (part, items)) in parts.iter().enumerate() {
-            packer.add(part.as_bytes(), span(0, *items), 0, false, 1000 + index as i64);
+            packer.add(part.as_bytes(), span(0, *items), false, 1000 + index as i64);
         }
         assert_eq!(packer.is_due(*now_ms), *due, "{parts:?} at {now_ms}");
     }
 }
 
 #[test]
-fn it_keeps_the_oldest_time_and_any_doubt() {
+fn it_keeps_its_length_and_any_doubt() {
     let mut packer = packer(1);
-    packer.add(b"a", span(0, 1), 50, false, 60);
-    packer.add(b"b", span(1, 1), 40, true, 60);
-    packer.add(b"", span(2, 0), 70, false, 60);
-    assert_eq!(packer.raw_len(), 4);
+    packer.add(b"a", span(0, 1), false, 60);
+    packer.add(b"b", span(1, 1), true, 60);
+    packer.add(b"", span(2, 0), false, 60);
     let batch = packer.seal().unwrap();
-    assert_eq!((batch.oldest_ms, batch.unsure), (40, true));
-    packer.add(b"", span(3, 0), 50, true, 60);
+    assert_eq!((batch.raw_len, batch.unsure), (5, true));
+    packer.add(b"", span(3, 0), true, 60);
     assert!(!packer.seal().unwrap().unsure, "nothing is sent for a span without items");
 }
 

@@ -281,7 +281,7 @@ mod tests {
     fn batch(body: &str) -> Batch {
         let body = body.as_bytes().to_vec();
         let raw_len = body.len() as u64;
-        Batch { body, gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false, oldest_ms: 0 }
+        Batch { body, gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false }
     }
 
     /// All that the folder holds, in the order in which it was written.

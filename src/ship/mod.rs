@@ -17,7 +17,7 @@ mod store;
 mod tls;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,16 +57,12 @@ pub struct Destination {
 enum End {
     Store(Box<Store>),
     /// One writes at a time, and settles before the next: lengths are told in order.
-    Local {
-        path: Option<PathBuf>,
-        writer: Arc<tokio::sync::Mutex<Writer>>,
-    },
+    Local(Arc<tokio::sync::Mutex<Writer>>),
 }
 
 impl End {
     fn local(writer: Writer) -> Self {
-        let path = writer.path().map(Path::to_owned);
-        Self::Local { path, writer: Arc::new(writer.into()) }
+        Self::Local(Arc::new(writer.into()))
     }
 }
 
@@ -91,8 +87,6 @@ pub struct Settled {
     /// For `type = "file"`: bytes written in all, rotated files included, this batch included. What
     /// [`Destination::truncate_to`] takes.
     pub written: Option<u64>,
-    /// Length of the batch's body as it was given.
-    pub batch_bytes: u64,
 }
 
 /// Told of each batch that is settled.
@@ -159,25 +153,10 @@ impl Destination {
         })
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Why it is held until somebody mends something, if it is.
     #[must_use]
     pub fn is_held(&self) -> Option<String> {
         self.standing.held()
-    }
-
-    /// The file that it writes, if it is one: no source may read it.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        match &self.end {
-            End::Local { path, .. } => path.as_deref(),
-            End::Store(_) => None,
-        }
     }
 
     /// For a file: the bytes written so far in all, as [`Settled::written`] tells them.
@@ -186,7 +165,7 @@ impl Destination {
     /// The file cannot be opened.
     pub async fn written(&self) -> Result<Option<u64>, Error> {
         match &self.end {
-            End::Local { writer, .. } => writer.lock().await.written(),
+            End::Local(writer) => writer.lock().await.written(),
             End::Store(_) => Ok(None),
         }
     }
@@ -198,7 +177,7 @@ impl Destination {
     /// The file cannot be opened, read or cut.
     pub async fn truncate_to(&self, length: u64) -> Result<(), Error> {
         match &self.end {
-            End::Local { writer, .. } => writer.lock().await.truncate_to(length),
+            End::Local(writer) => writer.lock().await.truncate_to(length),
             End::Store(_) => Ok(()),
         }
     }
@@ -222,25 +201,25 @@ impl Destination {
     }
 
     async fn deliver(&self, lane: u32, mut batch: Batch, settle: &Settle) -> Result<(), Error> {
-        let batch_bytes = batch.body.len() as u64;
         if batch.items == 0 {
             let outcomes = batch.spans.iter().map(all_delivered).collect();
-            settle(Settled { outcomes, written: None, batch_bytes });
+            settle(Settled { outcomes, written: None });
             return Ok(());
         }
         match &self.end {
             End::Store(store) => {
                 let outcomes = Delivery::new(self, store, lane, &mut batch).run().await?;
-                settle(Settled { outcomes, written: None, batch_bytes });
+                settle(Settled { outcomes, written: None });
             }
-            End::Local { writer, .. } => {
+            End::Local(writer) => {
                 let mut writer = Arc::clone(writer).lock_owned().await;
+                let batch_bytes = batch.body.len() as u64;
                 // A pipe that nobody reads, or a slow disk, must not stop the other destinations.
                 let write = move || (writer.write(&batch), writer, batch);
                 let (written, _locked, batch) = tokio::task::spawn_blocking(write).await.map_err(Error::Panicked)?;
                 self.metrics.add(Metric::SentBytes, &self.name, batch_bytes);
                 let outcomes = batch.spans.iter().map(all_delivered).collect();
-                settle(Settled { outcomes, written: written?, batch_bytes });
+                settle(Settled { outcomes, written: written? });
             }
         }
         Ok(())

@@ -17,7 +17,8 @@ use crate::base::durable;
 /// A record to be set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedRecord {
-    /// What tells it from all others of its output: the document id, or the time in ns in its Loki stream.
+    /// What tells it from all others of its output: the document id; for Loki the time in ns in its stream, or the
+    /// place in its source where it was never sent.
     pub id: String,
     /// The `[source.NAME]` that it comes from.
     pub source: String,

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{error, info, warn};
 
 use crate::base::metrics::{Metric, Metrics};
-
-/// The same trouble is said again after this long, not sooner.
-const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
+use crate::base::seldom::SAID_AGAIN_AFTER;
 
 /// The standing of one destination. Each lane reports its own; all of them together are said.
 #[derive(Debug)]

@@ -58,15 +58,6 @@ pub struct Settlement {
     pub counts: Counts,
 }
 
-/// The sums of one output over all sources.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// The output.
-    pub output: String,
-    /// What became of the lines up to the watermark.
-    pub counts: Counts,
-}
-
 impl Tracker {
     /// Opens the state in `folder`; `None` keeps it in memory only.
     ///
@@ -241,19 +232,6 @@ impl Tracker {
         let mut state = self.lock();
         state.sources.finish(id);
         state.dirty = true;
-    }
-
-    /// The sums of each output.
-    #[must_use]
-    pub fn ledgers(&self) -> Vec<Ledger> {
-        let state = self.lock();
-        let sum = |output: usize| {
-            let mut counts = state.gone.get(&self.outputs[output]).cloned().unwrap_or_default();
-            state.sources.all().for_each(|tracked| counts.add(&tracked.outputs[output].counts));
-            counts
-        };
-        let ledger = |(index, output): (usize, &String)| Ledger { output: output.clone(), counts: sum(index) };
-        self.outputs.iter().enumerate().map(ledger).collect()
     }
 
     /// How many sources this run has read from.

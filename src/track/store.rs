@@ -30,7 +30,7 @@ pub struct Checkpoint {
     pub version: u32,
     /// The first `notes.N` that still counts.
     pub notes: u64,
-    /// Every source seen.
+    /// Every source that may have more, or that some output has not settled.
     pub sources: Vec<SavedSource>,
     /// Every output.
     pub outputs: BTreeMap<String, SavedOutput>,

@@ -1,6 +1,15 @@
 //! The program as a person meets it: pipes, exit codes, messages.
 
-use crate::harness::Ground;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ground, append, wait_until};
+
+/// An address of this machine on which nothing listens.
+fn closed_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
 
 /// No file and no engine: standard input comes out as masked records.
 #[test]
@@ -47,7 +56,7 @@ fn exit_codes_tell_scripts_what_happened() {
 #[test]
 fn an_unreachable_store_ends_once_with_code_2() {
     let ground = Ground::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = closed_address();
     let source = "[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n";
     std::fs::write(ground.log("a.log"), "one\ntwo\n").unwrap();
     ground.configure(&format!("{source}[output.store]\ntype = \"elasticsearch\"\nurl = \"http://{closed}\"\n"));
@@ -66,4 +75,47 @@ fn the_example_passes_check() {
     let example = example.replace("/var/lib/logferry", ground.path("state").to_str().unwrap());
     std::fs::write(ground.path("agent.toml"), example).unwrap();
     ground.run_with_input(&["check"], b"").expect_code(0);
+}
+
+/// `docker stop` gives ten seconds: with a store that is gone, an agent stops in fewer, and its lines are not lost.
+#[test]
+fn a_stop_is_bounded_though_the_store_is_gone() {
+    let ground = Ground::new();
+    let source = "[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n";
+    let output = format!("[output.store]\ntype = \"loki\"\nurl = \"http://{}\"\n", closed_address());
+    append(&ground.log("a.log"), "one\ntwo\n");
+    ground.configure(&format!("{source}{output}"));
+    let agent = ground.start(&[]);
+    wait_until("a failed attempt", || agent.messages().contains("store").then_some(()));
+    let began = Instant::now();
+    agent.terminate().expect_code(0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    ground.configure(&format!("{source}[output.store]\ntype = \"file\"\npath = \"FOLDER/out\"\n"));
+    ground.run_once().expect_code(0);
+    assert_eq!(std::fs::read_to_string(ground.path("out")).unwrap().lines().count(), 2);
+}
+
+/// What a scraper and a container's health check see.
+#[test]
+fn metrics_and_health_are_served() {
+    let ground = Ground::new();
+    let admin = closed_address();
+    append(&ground.log("a.log"), "one\ntwo\n");
+    ground.configure(&format!(
+        "[admin]\nlisten = \"{admin}\"\n[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\
+         [output.store]\ntype = \"file\"\npath = \"FOLDER/out\"\n"
+    ));
+    let other = Ground::new();
+    let ask = ["health", "--url", &format!("http://{admin}")];
+    other.run_with_input(&ask, b"").expect_code(1);
+    let agent = ground.start(&[]);
+    wait_until("the lines in the metrics", || {
+        let answer = Command::new("curl").args(["-s", &format!("http://{admin}/metrics")]).output().unwrap();
+        let text = String::from_utf8(answer.stdout).unwrap();
+        let has = |row: &str| text.lines().any(|line| line == row);
+        let read = has("logferry_read_lines_total{source=\"app\"} 2");
+        (read && has("logferry_delivered_records_total{output=\"store\"} 2")).then_some(())
+    });
+    other.run_with_input(&ask, b"").expect_code(0);
+    agent.terminate().expect_code(0);
 }

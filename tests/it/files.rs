@@ -207,3 +207,25 @@ fn kills_while_following_lose_and_repeat_nothing() {
     checker.scan(&delivered(&ground));
     checker.assert_each_once();
 }
+
+/// Everything to one output, errors to another, noise to none; each drop is told. A second run adds nothing to either.
+#[test]
+fn outputs_and_filters_take_what_is_theirs() {
+    let ground = ground(
+        "[[filter]]\nname = \"noise\"\naction = \"drop\"\nwhen.level = [\"DEBUG\"]\n\n\
+         [output.errors]\ntype = \"file\"\npath = \"FOLDER/errors.ndjson\"\nformat = \"nested\"\n\
+         when.level_at_least = \"ERROR\"\n",
+    );
+    let generator = Generator::until(now_ms(), 5000, 9, "a");
+    generator.write_file(&ground.log("app.log"), 0..5000).unwrap();
+    let count = |level| (0..5000).filter(|number| generator.level(*number) == Some(level)).count();
+    for round in 0..2 {
+        let finished = ground.run_once().expect_code(0);
+        assert_eq!(finished.stderr.contains("dropped by noise"), round == 0, "{}", finished.stderr);
+        assert_eq!(delivered(&ground).lines().count(), 5000 - count("DEBUG"));
+        let errors = fs::read_to_string(ground.path("errors.ndjson")).unwrap();
+        let errors: Vec<Value> = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(errors.len(), count("ERROR"));
+        assert!(errors.iter().all(|record| record["log"]["message"].is_string() && record["node"] == "app"));
+    }
+}

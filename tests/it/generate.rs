@@ -207,7 +207,7 @@ impl<'a> Facts<'a> {
             _ => write!(
                 out,
                 "<{}>1 {}Z web1 cron {} - - (root) CMD (run-parts /etc/cron.hourly) seq-{label}-{number:07}",
-                13 + dice % 3,
+                13 + dice % 2,
                 at.iso('T', '.'),
                 dice % 32_000
             ),

@@ -37,11 +37,13 @@ impl Ground {
         self.folder.path().join("logs").join(name)
     }
 
-    /// Writes `agent.toml`: own state, no admin port, and `rest`, in which `LOGS` and `FOLDER` stand for the paths.
+    /// Writes `agent.toml`: own state, no admin port unless `rest` has one, and `rest`, in which `LOGS` and `FOLDER` stand
+    /// for the paths.
     pub fn configure(&self, rest: &str) {
         let folder = self.folder.path().display();
         let rest = rest.replace("LOGS", &format!("{folder}/logs")).replace("FOLDER", &folder.to_string());
-        let head = format!("[agent]\nstate_dir = \"{folder}/state\"\n\n[admin]\nlisten = \"off\"\n\n");
+        let admin = if rest.contains("[admin]") { "" } else { "[admin]\nlisten = \"off\"\n\n" };
+        let head = format!("[agent]\nstate_dir = \"{folder}/state\"\n\n{admin}");
         std::fs::write(self.path("agent.toml"), head + &rest).unwrap();
     }
 

@@ -127,7 +127,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// How long a stop may go unseen.
 const STOP_SEEN_WITHIN: Duration = Duration::from_millis(200);
 
-/// Scans take at most one part in so many of the time, however often names come and go.
+/// News make scans take at most one part in so many of the time, however often names come and go. They never put off
+/// the regular scan.
 const SCAN_SHARE: u32 = 10;
 
 /// Open files that are left to the rest of the agent: state, outputs, connections.
@@ -177,7 +178,7 @@ impl Discover {
             if last_scan.elapsed() >= if is_scan_due { pause } else { self.poll } {
                 let began = Instant::now();
                 self.scan(report);
-                pause = began.elapsed() * SCAN_SHARE;
+                pause = (began.elapsed() * SCAN_SHARE).min(self.poll);
                 is_scan_due = watch.set(&self.folders());
                 last_scan = Instant::now();
             }

@@ -171,7 +171,7 @@ mod tests {
     fn news_until(watch: &mut Watch, wanted: impl Fn(&News) -> bool) -> News {
         let mut all = News::default();
         while !wanted(&all) {
-            assert!(watch.wait(Duration::from_secs(5)), "nothing more is told after {all:?}");
+            assert!(watch.wait(Duration::from_secs(30)), "nothing more is told after {all:?}");
             let news = watch.news();
             all.written.extend(news.written);
             all.is_scan_due |= news.is_scan_due;

@@ -127,14 +127,6 @@ impl Docker {
         }
     }
 
-    /// Whether an engine answers.
-    ///
-    /// # Errors
-    /// When none does.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.engine.ping().await
-    }
-
     /// Reads until `stop` becomes true, or the receiver of the chunks is gone: an engine that is away is waited for.
     /// With `once` it reads what all containers have now, and returns.
     ///

@@ -85,18 +85,8 @@ pub(super) fn push(members: &[(String, Cow<'_, str>)], out: &mut Vec<u8>) -> boo
     if members.len() > COUNT_LIMIT || size > SIZE_LIMIT {
         return false;
     }
-    if members.is_empty() {
-        return true;
+    if !members.is_empty() {
+        json::strings(members.iter().map(|(name, value)| (name.as_str(), value.as_ref())), out);
     }
-    out.push(b'{');
-    for (index, (name, value)) in members.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        json::string(name, out);
-        out.push(b':');
-        json::string(value, out);
-    }
-    out.push(b'}');
     true
 }

@@ -96,16 +96,7 @@ fn push_entry(entry: &Entry, out: &mut Vec<u8>) {
 }
 
 fn push_strings(strings: &BTreeMap<String, String>, out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (index, (name, value)) in strings.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        json::string(name, out);
-        out.push(b':');
-        json::string(value, out);
-    }
-    out.push(b'}');
+    json::strings(strings.iter().map(|(name, value)| (name.as_str(), value.as_str())), out);
 }
 
 impl<'de> Deserialize<'de> for Entry {

@@ -1,4 +1,4 @@
-//! The lane from end to end, against servers that answer as the table in `DELIVERY.md` says.
+//! The lane from end to end, against scripted servers.
 
 mod bulk;
 mod push;
@@ -36,7 +36,6 @@ fn batch(body: &str, items: u32) -> Batch {
         items,
         spans: vec![span(0, items / 2), span(1, items - items / 2)],
         unsure: false,
-        oldest_ms: 0,
     }
 }
 
