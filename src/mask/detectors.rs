@@ -87,6 +87,7 @@ pub(super) static DETECTORS: [Detector; 8] = [
             ("at bob@[192.168.0.1]", "at [email]"),
             ("a@x.io,b@y.io", "[email],[email]"),
             ("sent to bob@example.com.123", "sent to [email].123"),
+            ("4111111111111111@-x.io", "[email]"),
         ],
         spared: &["java.lang.Object@1a2b3c4d", "npm left-pad@1.3.0", "logo@2x.png", "root@localhost", "a @timestamp b"],
     },

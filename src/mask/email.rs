@@ -17,7 +17,7 @@ pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
     memchr2_iter(b'@', b'%', &bytes[from..]).map(|at| from + at).find(|&at| {
         let Some(length) = sign_length(&bytes[at..]) else { return false };
         let name = at.checked_sub(1).is_some_and(|before| is_word(bytes[before]) || is_name_mark(bytes[before]));
-        name && bytes.get(at + length).is_some_and(|&after| is_word(after) || after == b'[')
+        name && bytes.get(at + length).is_some_and(|&after| is_word(after) || matches!(after, b'[' | b'-'))
     })
 }
 

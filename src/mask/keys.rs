@@ -96,14 +96,20 @@ impl Keys {
     }
 
     /// Whether the name that ends at `end` is secret. A single digit after it (`password2`) does not count.
+    #[inline]
     pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
-        let name = match bytes.get(..end)? {
-            [name @ .., digit] if digit.is_ascii_digit() && name.last().is_some_and(u8::is_ascii_alphabetic) => name,
-            name => name,
-        };
+        let mut name = bytes.get(..end)?;
+        if name.last()?.is_ascii_digit() {
+            name = &name[..end - 1];
+            name.last().filter(|before| before.is_ascii_alphabetic())?;
+        }
         let (last, rest) = name.split_last()?;
         let before = rest.iter().rev().find(|&&byte| !is_separator(byte)).unwrap_or(&0);
         let names = &self.by_ending[ending(last.to_ascii_lowercase(), before.to_ascii_lowercase())];
+        if names.is_empty() { None } else { self.secret_among(names, name) }
+    }
+
+    fn secret_among(&self, names: &[Name], name: &[u8]) -> Option<Kind> {
         let found = names.iter().find(|one| {
             starts_at(name, name.len(), &one.reversed).is_some_and(|start| one.anywhere || starts_word(name, start))
         })?;

@@ -13,6 +13,9 @@ use super::keys::{Keys, Kind};
 /// Spaces, quotes and brackets between a name and its `=` are few.
 const LONGEST_GAP: usize = 64;
 
+/// No argument's name is longer.
+const LONGEST_NAME: usize = 128;
+
 /// No tag is longer.
 const LONGEST_TAG: usize = 32;
 
@@ -106,8 +109,9 @@ fn argument(bytes: &[u8], at: usize, keys: &Keys) -> Option<usize> {
     if name.first().is_none_or(|byte| !is_word(*byte)) {
         return None;
     }
-    let end = at + 2 + name.iter().take_while(is_name).count();
-    keys.secret_before(bytes, end).map(|_| end)
+    let length = name.iter().take(LONGEST_NAME + 1).take_while(is_name).count();
+    let end = at + 2 + length;
+    keys.secret_before(bytes, end).filter(|_| length <= LONGEST_NAME).map(|_| end)
 }
 
 /// The secret name before `operator`, and its quote.

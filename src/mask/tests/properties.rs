@@ -149,6 +149,7 @@ fn time_grows_with_the_length_of_the_text_and_not_faster() {
         "pwd=a,b",
         "d-",
         "--token ",
+        "--a",
         "\\",
         "cookie: a; ",
         "bearer ",
