@@ -36,7 +36,7 @@ impl Engine {
     fn run(&self, options: &[&str], script: &str) -> String {
         let mut arguments = vec!["run", "-d", "--network", "none", "--label", &self.label];
         arguments.extend(options);
-        arguments.extend(["shell:1", "sh", "-c", script]);
+        arguments.extend(["busybox:1", "sh", "-c", script]);
         self.docker(&arguments)
     }
 
