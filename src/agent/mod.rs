@@ -292,7 +292,8 @@ impl Agent {
         self.stop.now();
         while self.saving.join_next().await.is_some() {}
         self.tracker.save()?;
-        fault.map_or_else(|| Ok(self.summary()), Err)
+        let interrupted = progress.is_stopping();
+        fault.map_or_else(|| Ok(Summary { interrupted, ..self.summary() }), Err)
     }
 
     fn summary(&self) -> Summary {
