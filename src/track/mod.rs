@@ -45,6 +45,8 @@ struct State {
     dirty: bool,
     /// Counts what moved a watermark: a sign of progress.
     settled: u64,
+    /// Why the last checkpoint could not be written.
+    trouble: Option<String>,
 }
 
 /// What one output did with one chunk.
@@ -71,6 +73,7 @@ impl Tracker {
             gone: BTreeMap::new(),
             dirty: true,
             settled: 0,
+            trouble: None,
         };
         if let Some(folder) = folder {
             let (store, checkpoint, entries) = Store::open(folder)?;
@@ -207,9 +210,20 @@ impl Tracker {
     /// The same; with `roll`, new notes of only what is still in flight are begun.
     fn save_with(&self, roll: bool) -> Result<(), Error> {
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((folder, checkpoint)) = self.lock().checkpoint(&self.outputs, roll)? else { return Ok(()) };
+        let wanted = self.lock().checkpoint(&self.outputs, roll);
         // Written without the lock: reading and settling go on meanwhile.
-        store::save(&folder, &checkpoint).inspect_err(|_| self.lock().dirty = true)
+        let written =
+            wanted.and_then(|wanted| wanted.map_or(Ok(()), |(folder, checkpoint)| store::save(&folder, &checkpoint)));
+        let mut state = self.lock();
+        state.trouble = written.as_ref().err().map(ToString::to_string);
+        state.dirty |= written.is_err();
+        written
+    }
+
+    /// Why the last checkpoint could not be written. `None`: it was.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// The saved length of a file output.

@@ -283,6 +283,21 @@ fn pieces_of_a_file_truncated_meanwhile_are_told_once_to_be_counted_as_lost() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_written_is_a_trouble_until_one_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let tracker = open(&state, &["store"]);
+    std::fs::remove_dir_all(&state).unwrap();
+    // The notes go on in a file that has no name any more.
+    resume(&tracker);
+    assert!(tracker.save().is_err());
+    assert!(tracker.trouble().unwrap().starts_with("cannot write"));
+    std::fs::create_dir(&state).unwrap();
+    tracker.save().unwrap();
+    assert_eq!(tracker.trouble(), None);
+}
+
+#[test]
 fn a_second_agent_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path(), &["store"]);
