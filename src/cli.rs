@@ -174,11 +174,8 @@ fn finished(summary: &agent::Summary, once: bool) -> Exit {
         return Exit::Fine;
     }
     say(&summary::table(summary));
-    if summary.parked + summary.held + summary.lost_bytes + summary.undelivered > 0 {
-        Exit::Undelivered
-    } else {
-        Exit::Fine
-    }
+    let left = summary.parked + summary.held + summary.lost_bytes + summary.undelivered;
+    if left > 0 || summary.interrupted { Exit::Undelivered } else { Exit::Fine }
 }
 
 fn check(given: Option<&Path>) -> Exit {

@@ -87,6 +87,7 @@ impl Pipeline {
     /// Lanes differ in [`Lane::past_lines`] only just after a start, so this nearly always is one pass.
     pub fn process(&mut self, chunk: &mut Chunk, lanes: &mut [Lane]) -> Tally {
         chunk.repair();
+        debug_assert!(chunk.lines_are_apart(), "a reader made two lines touch");
         let mut passes: Vec<usize> = lanes.iter().map(|lane| lane.past_lines.min(chunk.lines.len())).collect();
         passes.sort_unstable();
         passes.dedup();

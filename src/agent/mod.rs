@@ -185,11 +185,11 @@ impl Agent {
     async fn serve_admin(&mut self, config: &Config, outputs: &[Ready]) {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
         let held: Vec<_> = outputs.iter().map(|one| (one.name.clone(), Arc::clone(&one.destination))).collect();
-        let ready = Arc::clone(&self.ready);
+        let (ready, tracker) = (Arc::clone(&self.ready), Arc::clone(&self.tracker));
         let health = move || {
             let reason =
                 |(name, one): &(String, Arc<Destination>)| Some(format!("output {name} is held: {}", one.is_held()?));
-            let reasons = held.iter().filter_map(reason).collect();
+            let reasons = held.iter().filter_map(reason).chain(tracker.trouble()).collect();
             admin::Health { ready: ready.load(Ordering::Relaxed), reasons }
         };
         let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };
@@ -292,7 +292,8 @@ impl Agent {
         self.stop.now();
         while self.saving.join_next().await.is_some() {}
         self.tracker.save()?;
-        fault.map_or_else(|| Ok(self.summary()), Err)
+        let interrupted = progress.is_stopping();
+        fault.map_or_else(|| Ok(Summary { interrupted, ..self.summary() }), Err)
     }
 
     fn summary(&self) -> Summary {

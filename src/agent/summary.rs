@@ -20,8 +20,10 @@ pub struct Summary {
     pub held: u64,
     /// Bytes that vanished unread.
     pub lost_bytes: u64,
-    /// Chunks that not every output has answered for.
+    /// Lines read that not every output has answered for.
     pub undelivered: u64,
+    /// It was told to stop before all was read.
+    pub interrupted: bool,
     /// Bytes read.
     pub bytes: u64,
     /// Bytes sent, compressed.
@@ -40,7 +42,8 @@ impl Summary {
             dropped: metrics.by_label(Metric::DroppedRecords),
             held: metrics.total(Metric::HeldRecords),
             lost_bytes: metrics.total(Metric::LostBytes),
-            undelivered: tracker.in_flight() as u64,
+            undelivered: tracker.lines_in_flight(),
+            interrupted: false,
             bytes: metrics.total(Metric::ReadBytes),
             wire_bytes: metrics.total(Metric::SentBytes),
             seconds: took.as_secs_f64(),

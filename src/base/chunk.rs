@@ -13,7 +13,9 @@ pub struct Chunk {
     pub source: Arc<Source>,
     /// Counts the truncations of the source.
     pub generation: u32,
-    /// The lines' bytes. May hold other bytes between them. Invalid UTF-8 until [`Chunk::repair`].
+    /// The lines' bytes. May hold other bytes between them, and always holds at least a line feed: whoever searches
+    /// over all of them must not see the end of one line beside the beginning of the next. Invalid UTF-8 until
+    /// [`Chunk::repair`].
     pub bytes: Vec<u8>,
     /// The lines, in order; ranges into `bytes` that do not overlap.
     pub lines: Vec<Line>,
@@ -72,6 +74,7 @@ impl Chunk {
             repaired.push_str(&String::from_utf8_lossy(&self.bytes[line.start as usize..line.end as usize]));
             line.start = offset(start);
             line.end = offset(repaired.len());
+            repaired.push('\n');
         }
         self.bytes = repaired.into_bytes();
     }
@@ -80,6 +83,13 @@ impl Chunk {
     #[must_use]
     pub fn text(&self) -> &str {
         simdutf8::basic::from_utf8(&self.bytes).unwrap_or_default()
+    }
+
+    /// Whether something stands between any two lines: see [`Chunk::bytes`].
+    #[must_use]
+    pub fn lines_are_apart(&self) -> bool {
+        let between = |pair: &[Line]| &self.bytes[pair[0].end as usize..pair[1].start as usize];
+        self.lines.windows(2).all(|pair| !between(pair).is_empty())
     }
 
     /// A line cut at its limit may end inside a character while the whole is valid.
@@ -155,6 +165,7 @@ pub(crate) mod tests {
         let mut chunk = chunk(&[b"one", b"t\xffwo \xc3", "три".as_bytes()]);
         chunk.repair();
         assert_eq!(texts(&chunk), ["one", "t\u{fffd}wo \u{fffd}", "три"]);
+        assert!(chunk.lines_are_apart());
     }
 
     #[test]

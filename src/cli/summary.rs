@@ -24,6 +24,9 @@ pub fn table(summary: &Summary) -> String {
     if summary.undelivered > 0 {
         rows.push(("not delivered".to_owned(), grouped(summary.undelivered)));
     }
+    if summary.interrupted {
+        rows.push(("interrupted".to_owned(), "not all was read; the next run goes on from here".to_owned()));
+    }
     rows.push(("sent".to_owned(), format!("{}{}", size(summary.wire_bytes), ratio(summary))));
     rows.push(("time".to_owned(), format!("{:.1} s{}", summary.seconds, rate(summary))));
 

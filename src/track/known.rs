@@ -199,6 +199,8 @@ impl Tracked {
 
     /// Where to go on: what this run has read already, else the least advanced output. The outputs that stand just
     /// there have nothing to skip.
+    ///
+    /// Pieces of an earlier generation are given once, to be counted as lost.
     pub fn resume(&mut self, id: SourceId) -> Resume {
         let cursor = self.read_to.as_ref().or_else(|| self.least()).cloned();
         for standing in &mut self.outputs {
@@ -208,7 +210,9 @@ impl Tracked {
             Identity::File { path, .. } => Some(path.clone()),
             _ => None,
         };
-        Resume { id, generation: self.generation, cursor, path, replay: self.replay.clone() }
+        let replay = self.replay.clone();
+        self.replay.retain(|note| note.generation >= self.generation);
+        Resume { id, generation: self.generation, cursor, path, replay }
     }
 
     /// The cursor of the least advanced output.
@@ -236,6 +240,12 @@ impl Tracked {
         found.map(|index| self.replay.remove(index)).is_some()
     }
 
+    /// What the notes hold of it: who it is, not where anyone stands. A position goes with the checkpoint that also
+    /// holds the lengths of files.
+    pub fn noted(&self, id: SourceId) -> SavedSource {
+        self.saved(id, &[])
+    }
+
     /// What a checkpoint holds of it.
     pub fn saved(&self, id: SourceId, outputs: &[String]) -> SavedSource {
         let standings = || outputs.iter().zip(&self.outputs);
@@ -256,7 +266,6 @@ impl Tracked {
     fn truncate(&mut self) {
         self.generation += 1;
         self.read_to = None;
-        self.replay.clear();
         for standing in &mut self.outputs {
             standing.cursor = None;
         }

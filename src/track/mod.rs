@@ -45,6 +45,8 @@ struct State {
     dirty: bool,
     /// Counts what moved a watermark: a sign of progress.
     settled: u64,
+    /// Why the last checkpoint could not be written.
+    trouble: Option<String>,
 }
 
 /// What one output did with one chunk.
@@ -71,6 +73,7 @@ impl Tracker {
             gone: BTreeMap::new(),
             dirty: true,
             settled: 0,
+            trouble: None,
         };
         if let Some(folder) = folder {
             let (store, checkpoint, entries) = Store::open(folder)?;
@@ -98,7 +101,8 @@ impl Tracker {
         let tracked = state.sources.get_mut(id);
         tracked.refresh(name, seen.identity, now_ms);
         if is_news {
-            state.note_source(id, &self.outputs)?;
+            let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+            state.note(entry)?;
         }
         state.dirty = true;
         Ok(state.sources.get_mut(id).resume(id))
@@ -113,7 +117,8 @@ impl Tracker {
         let mut state = self.lock();
         state.sources.get_mut(id).identify(identity, generation);
         state.dirty = true;
-        state.note_source(id, &self.outputs)
+        let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+        state.note(entry)
     }
 
     /// Takes note that a source seen for the first time is not read from its beginning.
@@ -126,7 +131,8 @@ impl Tracker {
             standing.cursor.get_or_insert_with(|| cursor.clone());
         }
         state.dirty = true;
-        state.note_source(id, &self.outputs)
+        let entry = Entry::Source(state.sources.get_mut(id).saved(id, &self.outputs));
+        state.note(entry)
     }
 
     /// Takes a chunk in: notes it and gives its sequence number.
@@ -153,7 +159,7 @@ impl Tracker {
         if let Some(store) = state.store.as_mut().filter(|_| !is_noted) {
             store.append(std::iter::once(Entry::Chunk(note.clone())))?;
         }
-        Ok(tracked.watermark.begin(note, chunk.cursor.clone()))
+        Ok(tracked.watermark.begin(note, chunk.cursor.clone(), chunk.lines.len() as u64))
     }
 
     /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order.
@@ -204,9 +210,20 @@ impl Tracker {
     /// The same; with `roll`, new notes of only what is still in flight are begun.
     fn save_with(&self, roll: bool) -> Result<(), Error> {
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((folder, checkpoint)) = self.lock().checkpoint(&self.outputs, roll)? else { return Ok(()) };
+        let wanted = self.lock().checkpoint(&self.outputs, roll);
         // Written without the lock: reading and settling go on meanwhile.
-        store::save(&folder, &checkpoint).inspect_err(|_| self.lock().dirty = true)
+        let written =
+            wanted.and_then(|wanted| wanted.map_or(Ok(()), |(folder, checkpoint)| store::save(&folder, &checkpoint)));
+        let mut state = self.lock();
+        state.trouble = written.as_ref().err().map(ToString::to_string);
+        state.dirty |= written.is_err();
+        written
+    }
+
+    /// Why the last checkpoint could not be written. `None`: it was.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// The saved length of a file output.
@@ -240,6 +257,12 @@ impl Tracker {
         self.lock().sources.all().filter(|tracked| tracked.read_to.is_some()).count()
     }
 
+    /// How many lines are not settled by all outputs.
+    #[must_use]
+    pub fn lines_in_flight(&self) -> u64 {
+        self.lock().sources.all().map(|tracked| tracked.watermark.lines()).sum()
+    }
+
     /// How many chunks are not settled by all outputs.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -264,8 +287,7 @@ impl Tracker {
 }
 
 impl State {
-    fn note_source(&mut self, id: SourceId, outputs: &[String]) -> Result<(), Error> {
-        let entry = Entry::Source(self.sources.get_mut(id).saved(id, outputs));
+    fn note(&mut self, entry: Entry) -> Result<(), Error> {
         self.store.as_mut().map_or(Ok(()), |store| store.append(std::iter::once(entry)))
     }
 

@@ -257,6 +257,47 @@ fn a_file_output_is_cut_back_to_its_first_length_if_nothing_was_settled() {
 }
 
 #[test]
+fn notes_hold_no_position_beyond_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    settle(&tracker, 0, 0);
+    tracker.identify(SourceId::new(7), &identity(HEAD), 0).unwrap();
+    drop(tracker);
+    let resumed = resume(&open(folder.path(), &["store"]));
+    assert_eq!((resumed.cursor, resumed.replay.len()), (None, 1), "settled, but no checkpoint says so");
+}
+
+#[test]
+fn pieces_of_a_file_truncated_meanwhile_are_told_once_to_be_counted_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["store"]);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    drop(tracker);
+    let tracker = open(folder.path(), &["store"]);
+    let lost = |resumed: &Resume| resumed.replay.iter().filter(|note| note.generation < resumed.generation).count();
+    assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 1);
+    assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 0);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_a_trouble_until_one_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let tracker = open(&state, &["store"]);
+    std::fs::remove_dir_all(&state).unwrap();
+    // The notes go on in a file that has no name any more.
+    resume(&tracker);
+    assert!(tracker.save().is_err());
+    assert!(tracker.trouble().unwrap().starts_with("cannot "));
+    std::fs::create_dir(&state).unwrap();
+    tracker.save().unwrap();
+    assert_eq!(tracker.trouble(), None);
+}
+
+#[test]
 fn a_second_agent_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path(), &["store"]);

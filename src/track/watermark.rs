@@ -20,6 +20,7 @@ pub struct Watermark {
 struct Flight {
     note: Note,
     cursor: Cursor,
+    lines: u64,
 }
 
 /// How far one output has come.
@@ -48,8 +49,8 @@ impl Watermark {
     }
 
     /// Takes the next chunk of the source; every output must settle it. Returns its sequence number.
-    pub fn begin(&mut self, note: Note, cursor: Cursor) -> u64 {
-        self.flights.push_back(Flight { note, cursor });
+    pub fn begin(&mut self, note: Note, cursor: Cursor, lines: u64) -> u64 {
+        self.flights.push_back(Flight { note, cursor, lines });
         self.first_seq + self.flights.len() as u64 - 1
     }
 
@@ -74,6 +75,11 @@ impl Watermark {
     /// The notes of the chunks in flight, oldest first.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         self.flights.iter().map(|flight| &flight.note)
+    }
+
+    /// Lines of the chunks in flight.
+    pub fn lines(&self) -> u64 {
+        self.flights.iter().map(|flight| flight.lines).sum()
     }
 
     /// The oldest time of reading in flight, in ms since 1970.
@@ -114,7 +120,7 @@ mod tests {
     fn a_hole_holds_the_watermark_back() {
         let mut watermark = Watermark::new(1);
         for seq in 0..3 {
-            assert_eq!(watermark.begin(note(seq), cursor(seq)), seq);
+            assert_eq!(watermark.begin(note(seq), cursor(seq), 1), seq);
         }
         assert_eq!(watermark.settle(0, 1, one()), None);
         assert_eq!(watermark.settle(0, 2, one()), None);
@@ -128,8 +134,8 @@ mod tests {
     #[test]
     fn outputs_move_by_themselves_and_the_slowest_keeps_the_notes() {
         let mut watermark = Watermark::new(2);
-        watermark.begin(note(0), cursor(0));
-        watermark.begin(note(1), cursor(1));
+        watermark.begin(note(0), cursor(0), 1);
+        watermark.begin(note(1), cursor(1), 1);
         assert_eq!(watermark.settle(0, 0, one()).unwrap().cursor, cursor(0));
         assert_eq!(watermark.settle(0, 1, one()).unwrap().cursor, cursor(1));
         assert_eq!(watermark.notes().count(), 2);
@@ -145,7 +151,7 @@ mod tests {
         ) {
             let mut watermark = Watermark::new(1);
             for seq in 0..20 {
-                watermark.begin(note(seq), cursor(seq));
+                watermark.begin(note(seq), cursor(seq), 1);
             }
             let (mut settled, mut safe, mut read) = (std::collections::BTreeSet::new(), None, 0);
             for seq in order {

@@ -268,6 +268,7 @@ impl StreamLog {
             engine_ns: i64::try_from(line.ns).ok(),
             cut: is_cut,
         });
+        self.bytes.push(b'\n');
         self.input_bytes += (end - start) as u64 + line.cut_bytes + 1;
         self.cut_bytes += line.cut_bytes;
         if self.bytes.len() >= CHUNK_BYTES {

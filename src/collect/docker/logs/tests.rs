@@ -95,8 +95,9 @@ fn a_line_above_the_limit_is_cut_marked_and_counted() {
     let chunk = logs.ready().next().unwrap();
     assert_eq!(
         chunk.lines.iter().map(|line| (line.start, line.end, line.cut)).collect::<Vec<_>>(),
-        [(0, 5, true), (5, 10, false)]
+        [(0, 5, true), (6, 11, false)]
     );
+    assert!(chunk.lines_are_apart());
     assert_eq!((chunk.cut_bytes, chunk.input_bytes), (4, 16));
     assert_eq!((chunk.start, chunk.end), (BASE + 1, BASE + 2));
 }
@@ -107,7 +108,7 @@ fn a_cursor_never_covers_an_unfinished_line() {
     logs.seal();
     let chunk = logs.ready().next().unwrap();
     let Cursor::Docker { time_ns, recent } = chunk.cursor else { panic!("a container's") };
-    assert_eq!((time_ns, recent.len(), chunk.bytes.as_slice()), (BASE + 1, 1, &b"one"[..]));
+    assert_eq!((time_ns, recent.len(), chunk.bytes.as_slice()), (BASE + 1, 1, &b"one\n"[..]));
     assert_eq!(logs.begin_body(), Some(BASE + 9_000_000_000 - MARGIN_NS));
     logs.push(&frame(1, 9_000_000_000, b"half and half\n"), 100).unwrap();
     assert_eq!(lines(&mut logs), [(Stream::Stdout, 9_000_000_000, "half and half".to_owned())]);
