@@ -17,7 +17,7 @@ use crate::base::metrics::Metrics;
 use crate::base::quantity::Size;
 use crate::collect::docker::Docker;
 use crate::ship::Destination;
-use crate::{filter, mask, output};
+use crate::{decode, filter, mask, output};
 
 /// A line may take at most this part of the memory budget.
 const LINE_SHARE: u64 = 8;
@@ -29,6 +29,7 @@ pub fn rules(config: &Config, root: &DeTable<'_>) -> Vec<Finding> {
     destination(root, &mut findings);
     names(root, &mut findings);
     needs(config, root, &mut findings);
+    timezones(config, root, &mut findings);
     line_limits(config, root, &mut findings);
     one_file_each(config, root, &mut findings);
     known_sources(config, root, &mut findings);
@@ -116,6 +117,15 @@ fn needs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
             let fault = Finding::error(tree::locate(root, &format!("source.{name}")), "`include` is missing");
             findings.push(fault.hint("write include = [\"/var/log/app/*.log\"]"));
         }
+    }
+}
+
+/// A zone that no one knows would be read as UTC.
+fn timezones(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
+    for (name, source) in config.sources.iter().filter(|(_, source)| !decode::is_timezone(source.timezone())) {
+        let span = tree::locate(root, &format!("source.{name}.timezone"));
+        let fault = Finding::error(span, format!("there is no time zone `{}`", source.timezone()));
+        findings.push(fault.hint("write \"local\", \"utc\" or an IANA name such as \"Europe/Berlin\""));
     }
 }
 

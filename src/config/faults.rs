@@ -132,7 +132,7 @@ impl Place {
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let whole = text[line_start..].lines().next().unwrap_or_default();
         let line_end = line_start + whole.len();
-        let shown = shown(whole);
+        let shown = if continues_secret(&text[..line_start]) { "…".to_owned() } else { shown(whole) };
         let column = text[line_start..start].chars().count();
         let width = text[start..end.clamp(start, line_end.max(start))].chars().count();
         let before = column.min(shown.chars().count().saturating_sub(1));
@@ -154,46 +154,116 @@ const SECRET: [&str; 9] =
 /// How many characters of a line are shown.
 const SHOWN: usize = 160;
 
-/// A line as it may be shown: without the values of keys that sound like secrets, without passwords in addresses.
+/// Whether what stands `above` a line leaves it among secrets: in a table of headers, or in the value of a key that
+/// sounds like a secret and goes over several lines.
+fn continues_secret(above: &str) -> bool {
+    let mut table = None;
+    let mut start = 0;
+    for line in above.split_inclusive('\n') {
+        let written = line.split('#').next().unwrap_or_default().trim();
+        if written.starts_with('[') && written.ends_with(']') {
+            table = Some(written);
+        }
+        if secret_at(line).is_some_and(|at| is_open(&above[start + at..])) {
+            return true;
+        }
+        start += line.len();
+    }
+    // The second name is the user's own: `[output.token_store]`.
+    let names = table.into_iter().flat_map(|table| table.split('.').enumerate());
+    names.filter(|(index, _)| *index != 1).any(|(_, name)| names_secret(name))
+}
+
+/// Whether brackets or a text over several lines are still open at the end of `text`.
+fn is_open(text: &str) -> bool {
+    let is_odd = |quotes: &str| text.matches(quotes).count() % 2 == 1;
+    let mut depth = 0_i32;
+    let mut quote = None;
+    for character in text.chars() {
+        match (quote, character) {
+            (_, '\n') => quote = None,
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth -= 1,
+            _ => {}
+        }
+    }
+    depth > 0 || is_odd("\"\"\"") || is_odd("\'\'\'")
+}
+
+/// A line as it may be shown: without the values of keys that sound like secrets, without passwords and queries in
+/// addresses.
 fn shown(line: &str) -> String {
-    let public = match line.match_indices('=').find(|(at, _)| sounds_secret(key_before(&line[..*at]))) {
-        Some((at, _)) if !line[at + 1..].trim_start().starts_with('{') => format!("{} …", &line[..=at]),
-        _ => line.to_owned(),
+    let public = match secret_at(line).or_else(|| bare_address_at(line)) {
+        Some(at) => format!("{} …", line[..at].trim_end_matches(' ')),
+        None => without_private_parts(line),
     };
-    let public = without_user_info(&public).replace(['\t', '\r'], " ");
+    let public = public.replace(['\t', '\r'], " ");
     if public.chars().count() <= SHOWN {
         return public;
     }
     public.chars().take(SHOWN).chain(['…']).collect()
 }
 
-fn key_before(text: &str) -> &str {
-    let text = text.trim_end().trim_end_matches(['"', '\'']);
-    let is_part = |character: char| character.is_alphanumeric() || character == '_' || character == '-';
-    let start = text.rfind(|character| !is_part(character)).map_or(0, |at| at + 1);
-    text.get(start..).unwrap_or(text)
+/// Where in a line a value begins whose key sounds like a secret: after its `=`, or after the key where that is missing.
+fn secret_at(line: &str) -> Option<usize> {
+    if let Some((at, _)) = line.match_indices('=').find(|(at, _)| names_secret(&line[..*at])) {
+        return Some(at + 1);
+    }
+    let start = line.len() - line.trim_start().len();
+    let length = line[start..].find(|character| !is_key_part(character)).unwrap_or(line.len() - start);
+    (length > 0 && sounds_secret(&line[start..start + length])).then_some(start + length)
+}
+
+/// Where in a line the value of `url` begins, if it is no whole address and has parts that are not shown.
+fn bare_address_at(line: &str) -> Option<usize> {
+    let (key, value) = line.split_once('=')?;
+    let is_address = nearest(key.trim(), ["url"]).is_some();
+    (is_address && !value.contains("://") && value.contains(['@', '?', '#'])).then_some(key.len() + 1)
+}
+
+/// Whether any name in `keys` sounds like a secret.
+fn names_secret(keys: &str) -> bool {
+    keys.split(|character| !is_key_part(character)).any(sounds_secret)
+}
+
+fn is_key_part(character: char) -> bool {
+    character.is_alphanumeric() || character == '_' || character == '-'
 }
 
 fn sounds_secret(key: &str) -> bool {
     nearest(key, SECRET).is_some() || SECRET.iter().any(|secret| key.to_lowercase().contains(secret))
 }
 
-fn without_user_info(line: &str) -> String {
+/// Without what addresses have before their `@` and after their `?` or `#`.
+fn without_private_parts(line: &str) -> String {
     let mut public = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = rest.find("://") {
         let (head, tail) = rest.split_at(at + 3);
         public.push_str(head);
-        let authority = tail.find(['/', '"', '\'', ' ', ',']).unwrap_or(tail.len());
-        rest = match tail[..authority].rfind('@') {
-            Some(end) => {
-                public.push('…');
-                &tail[end..]
-            }
-            None => tail,
-        };
+        let quote = head.chars().rev().find(|character| matches!(character, '"' | '\''));
+        let end = quote.and_then(|quote| tail.find(quote)).unwrap_or(tail.len());
+        public.push_str(&public_address(&tail[..end]));
+        rest = &tail[end..];
     }
     public + rest
+}
+
+/// An address, its scheme taken off, as it may be shown. A `?` before an `@` may be part of a password.
+fn public_address(address: &str) -> String {
+    let query = address.find(['?', '#']);
+    match (address.rfind('@'), query) {
+        (Some(at), Some(query)) if query < at => "…".to_owned(),
+        (at, query) => {
+            let (start, end) = (at.unwrap_or(0), query.unwrap_or(address.len()));
+            let before = if at.is_some() { "…" } else { "" };
+            let after = if query.is_some() { "?…" } else { "" };
+            format!("{before}{}{after}", &address[start..end])
+        }
+    }
 }
 
 #[cfg(test)]
@@ -220,7 +290,16 @@ mod tests {
             ("pasword = \"hunter2", "pasword = …"),
             ("API-Key=\"hunter2\"", "API-Key= …"),
             ("x = { \"token\" = \"hunter2\" }", "x = { \"token\" = …"),
-            ("password = { file = \"/run/s\" }", "password = { file = \"/run/s\" }"),
+            ("password = { file = \"/run/s\" }", "password = …"),
+            ("headers = { \"X Bad\" = \"s3cr3t\" }", "headers = …"),
+            ("headers.\"X Bad\" = \"s3cr3t\"", "headers.\"X Bad\" = …"),
+            ("api_key = { fil = \"s3cr3t\" }", "api_key = …"),
+            ("bearr = { file = \"/s3cr3t\" }", "bearr = …"),
+            ("bearer: \"s3cr3t\"", "bearer …"),
+            ("url = \"http://h/x?a=s3cr3t\" # y", "url = \"http://h/x?…\" # y"),
+            ("url = \"http://me:s/3?c@r3t@h/x?a=b\"", "url = \"http://…\""),
+            ("url = \"me:s3cr3t@h\"", "url = …"),
+            ("url = \"h:9200\"", "url = \"h:9200\""),
             ("url = \"http://me:p@ss@host/x\"", "url = \"http://…@host/x\""),
             ("url = [\"http://a@h\", \"http://b\"]", "url = [\"http://…@h\", \"http://b\"]"),
             ("path = \"/var/log\"", "path = \"/var/log\""),
@@ -228,5 +307,23 @@ mod tests {
             assert_eq!(shown(line), expected);
         }
         assert_eq!(shown(&"x".repeat(1000)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn lines_below_a_secret_key_are_shown_when_its_value_has_ended() {
+        for (above, expected) in [
+            ("bearer = [\n", true),
+            ("bearer = [\n  \"]\",\n", true),
+            ("bearer = \"\"\"\n", true),
+            ("[output.\"a\".headers] # x\nToken = \"y\"\n", true),
+            ("[output.token]\n", false),
+            ("bearer = \"[\"\n", false),
+            ("bearer = [\"x\"\n]\n", false),
+            ("[output.a.headers]\nX = \"y\"\n[output.b]\n", false),
+            ("list = [\n", false),
+            ("", false),
+        ] {
+            assert_eq!(continues_secret(above), expected, "{above}");
+        }
     }
 }

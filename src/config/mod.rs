@@ -137,6 +137,15 @@ impl Source {
         }
     }
 
+    /// The zone of times that name none.
+    #[must_use]
+    pub fn timezone(&self) -> &str {
+        match self {
+            Self::File(config) | Self::Stdin(config) => &config.timezone,
+            Self::Docker(config) => &config.timezone,
+        }
+    }
+
     /// Longer lines are cut.
     #[must_use]
     pub const fn max_line(&self) -> Size {

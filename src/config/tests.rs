@@ -117,6 +117,20 @@ fn what_belongs_together_is_told_together() {
     );
 }
 
+#[test]
+fn a_time_zone_that_does_not_exist_is_refused() {
+    for kind in ["file\"\ninclude = [\"/x\"]\n#\"", "docker", "stdin"] {
+        let with = |zone: &str| format!("[source.a]\ntype = \"{kind}\"\ntimezone = \"{zone}\"\n{PRINT}");
+        let text = with("Europe/Berlni");
+        let report = read(&text).unwrap_err();
+        let [fault] = report.findings() else { panic!("{report}") };
+        assert_eq!(&text[fault.span.clone()], "\"Europe/Berlni\"");
+        assert_eq!(fault.message, "there is no time zone `Europe/Berlni`");
+        assert!(fault.hint.as_ref().is_some_and(|hint| hint.contains("Europe/Berlin")));
+        ["Europe/Berlin", "local", "utc"].iter().for_each(|zone| assert!(read(&with(zone)).is_ok(), "{zone}"));
+    }
+}
+
 /// Rooms name the key; its place is found here.
 #[test]
 fn what_the_rooms_refuse_is_shown_at_its_key() {
@@ -164,6 +178,20 @@ fn secrets_are_not_told() {
         "[output.a]\ntype = \"loki\"\ntimeout = \"${SECRET}\"\n",
         "[output.a]\ntype = \"loki\"\nbearer = \"hunter2\n",
         "[output.a]\ntype = \"loki\"\nurl = \"http://me:hunter2@h\nx\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nheaders = { \"X Bad\" = \"hunter2\" }\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nheaders.\"X Bad\" = \"hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\n[output.a.headers]\n\"X Bad\" = \"hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nheaders = { \"X-Y\" = [\"hunter2\"] }\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nheaders = { \"X-Y\" = [\n  \"hunter2\",\n] }\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\napi_key = { fil = \"hunter2\" }\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\napi_key = [\"hunter2\"]\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nbearr = { file = \"/hunter2\" }\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nbearer \"hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h\"\nbearer: \"hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http://h?a=hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"http//h?a=hunter2\"\n",
+        "[output.a]\ntype = \"loki\"\nurl = \"me:hunter2@h:9200\"\n",
+        "[output.a]\ntype = \"loki\"\nurll = \"http://h/x?a=hunter2\"\n",
     ] {
         let report = read(text).unwrap_err().to_string();
         assert!(!report.contains("hunter2"), "{report}");

@@ -1,5 +1,6 @@
 //! The table of detectors: a new one is one row here and a file with its two functions. Rewrites nothing.
 
+use super::escapes::Undone;
 use super::keys::Keys;
 use super::{address, authorization, card, email, secret, url};
 
@@ -201,6 +202,28 @@ impl Found {
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| set.contains(row)) {
             self.row = row;
             (detector.find)(text, keys, self);
+        }
+        self.settle();
+        &self.spans
+    }
+
+    /// The same for a text that may have escapes left: what they hide is found, and no escape is cut.
+    pub(super) fn search_through(
+        &mut self,
+        text: &str,
+        set: Set,
+        wanted: Set,
+        keys: &Keys,
+        undone: &mut Undone,
+    ) -> &[Span] {
+        if !undone.undo(text) {
+            return self.search(text, set, keys);
+        }
+        self.search(undone.text(), wanted, keys);
+        self.spans.iter_mut().for_each(|span| *span = undone.place(*span));
+        if self.spans.is_empty() {
+            self.search(text, wanted, keys);
+            self.spans.iter_mut().for_each(|span| *span = undone.widen(*span));
         }
         self.settle();
         &self.spans

@@ -1,18 +1,12 @@
 //! The first look: where in a whole chunk's text may anything be? Each detector's next place is sought once and kept,
 //! so that all lines and strings before the nearest cost one comparison. Decides nothing.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 use super::detectors::{DETECTORS, Set};
+use super::escapes::ESCAPES;
 use super::keys::Keys;
 
-/// The row after the detectors': escapes that may hide something from them. (`\u0` and not `\u00`: some secret names
-/// are Cyrillic.)
+/// The row after the detectors': escapes that may hide something from them.
 const ESCAPE: usize = DETECTORS.len();
-
-static ESCAPES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u0"));
 
 /// The next place of each row in one text. Must be asked for ranges of the same text, in ascending order.
 #[derive(Debug, Default)]

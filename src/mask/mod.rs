@@ -11,6 +11,7 @@ mod config;
 mod detectors;
 mod edges;
 mod email;
+mod escapes;
 mod keys;
 mod look;
 mod object;
@@ -210,7 +211,7 @@ impl Masker {
         let (start, end) = (record.start as usize, record.end as usize);
         let signs = buffers.look.within(text, start, end, keys);
         let is_object = record.shape == Shape::Object;
-        if signs.set.is_empty() && rules.is_empty() && !(is_object && signs.escapes) {
+        if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
             return Ok(None);
         }
         buffers.counts.clear();
@@ -220,7 +221,7 @@ impl Masker {
         let changed = if is_object {
             object::rewrite(text, start, end, &mut rewriter, rewritten)
         } else {
-            rewriter.line(&text[start..end], signs.set, rewritten)
+            rewriter.line(&text[start..end], signs, rewritten)
         };
         let fits = u32::try_from(rewritten.len()).is_ok();
         match changed {

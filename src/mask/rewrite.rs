@@ -1,15 +1,20 @@
-//! Masks one text without escapes: first the user's rules, then the detectors. Knows neither lines nor JSON.
+//! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
 use super::detectors::{DETECTORS, Found, Set, Span};
+use super::escapes::{ESCAPES, Undone, undo_level};
 use super::keys::Keys;
-use super::look::Look;
+use super::look::{Look, Signs};
 use super::rules::{Rule, growth_limit};
 use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
 /// nothing is found. One that takes more rounds than this was made to.
 const MOST_ROUNDS: usize = 8;
+
+/// How deep escapes may lie within escapes. JSON in strings of JSON doubles its backslashes at each level: what lies
+/// deeper was made to.
+const MOST_LEVELS: usize = 8;
 
 /// What was compiled from the configuration.
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub(super) struct Rules {
 pub(super) struct Buffers {
     pub(super) look: Look,
     found: Found,
+    undone: Undone,
     unescaped: String,
     ruled: String,
     spare: String,
@@ -76,7 +82,7 @@ impl<'a> Rewriter<'a> {
     pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
         let Rules { wanted, keys, rules } = self.rules;
         let signs = self.buffers.look.within(text, start, end, keys);
-        self.set = if signs.escapes { *wanted } else { signs.set };
+        self.set = set_of(signs, *wanted);
         !self.set.is_empty() || !rules.is_empty()
     }
 
@@ -95,10 +101,10 @@ impl<'a> Rewriter<'a> {
         self.rewrite(Some(text))
     }
 
-    /// Appends a line of plain text to `out`, masked, where the detectors of `set` may find something. `false`: nothing
-    /// to mask, `out` is as it was.
-    pub(super) fn line(&mut self, text: &str, set: Set, out: &mut String) -> Result<bool, Held> {
-        self.set = set;
+    /// Appends a line of plain text to `out`, masked, where `signs` were seen in it. `false`: nothing to mask, `out` is as
+    /// it was.
+    pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
+        self.set = set_of(signs, self.rules.wanted);
         let masked = self.plain(text)?;
         out.push_str(masked.unwrap_or_default());
         Ok(masked.is_some())
@@ -107,13 +113,17 @@ impl<'a> Rewriter<'a> {
     /// `None`: what was unescaped.
     fn rewrite(&mut self, text: Option<&str>) -> Result<Option<&str>, Held> {
         let Rules { wanted, keys, rules } = self.rules;
-        let Buffers { found, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
+        let Buffers { found, undone, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
         let text = text.unwrap_or(unescaped);
         let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
         let (text, set) = if is_ruled { (ruled.as_str(), *wanted) } else { (text, self.set) };
-        let spans = found.search(text, set, keys);
+        let spans = found.search_through(text, set, *wanted, keys, undone);
         if spans.is_empty() {
-            return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
+            let Some(row) = hidden(text, *wanted, keys, found, spare, masked)? else {
+                return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
+            };
+            counts[row] += 1;
+            return Ok(Some(DETECTORS[row].tag));
         }
         write_masked(text, spans, masked, counts);
         let is_tag = matches!(spans, [all] if all.start == 0 && all.end == text.len());
@@ -121,15 +131,50 @@ impl<'a> Rewriter<'a> {
             return Ok(Some(&self.buffers.masked));
         }
         for _ in 0..MOST_ROUNDS {
-            let spans = found.search(masked, *wanted, keys);
+            let spans = found.search_through(masked, *wanted, *wanted, keys, undone);
             if spans.is_empty() {
-                return Ok(Some(&self.buffers.masked));
+                let Some(row) = hidden(masked, *wanted, keys, found, spare, ruled)? else {
+                    return Ok(Some(&self.buffers.masked));
+                };
+                counts[row] += 1;
+                return Ok(Some(DETECTORS[row].tag));
             }
             write_masked(masked, spans, spare, counts);
             std::mem::swap(masked, spare);
         }
         Err(Held)
     }
+}
+
+/// What may find something where `signs` were seen.
+const fn set_of(signs: Signs, wanted: Set) -> Set {
+    if signs.escapes { wanted } else { signs.set }
+}
+
+/// The detector that finds something in a text only after further levels of its escapes are undone: where, cannot be
+/// told. Two buffers are at its disposal.
+fn hidden(
+    text: &str,
+    wanted: Set,
+    keys: &Keys,
+    found: &mut Found,
+    level: &mut String,
+    deeper: &mut String,
+) -> Result<Option<usize>, Held> {
+    let has_escapes = |text: &str| ESCAPES.find(text.as_bytes()).is_some();
+    if !has_escapes(text) || !undo_level(text, level) {
+        return Ok(None);
+    }
+    for _ in 0..MOST_LEVELS {
+        if let Some(first) = found.search(level, wanted, keys).first() {
+            return Ok(Some(first.row));
+        }
+        if !has_escapes(level) || !undo_level(level, deeper) {
+            return Ok(None);
+        }
+        std::mem::swap(level, deeper);
+    }
+    Err(Held)
 }
 
 /// Leaves what the rules made of `text` in `ruled`. `false`: they changed nothing.

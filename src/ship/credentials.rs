@@ -24,10 +24,22 @@ pub enum Written {
 
 /// `{ file = "…" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "BTreeMap<String, PathBuf>")]
 pub struct InFile {
     /// Where the secret lies.
     pub file: PathBuf,
+}
+
+/// A derived reader would take a list for the table, and a secret in it for a path.
+impl TryFrom<BTreeMap<String, PathBuf>> for InFile {
+    type Error = &'static str;
+
+    fn try_from(mut table: BTreeMap<String, PathBuf>) -> Result<Self, Self::Error> {
+        match (table.remove("file"), table.is_empty()) {
+            (Some(file), true) => Ok(Self { file }),
+            _ => Err("expected { file = \"PATH\" }"),
+        }
+    }
 }
 
 impl Written {
@@ -180,6 +192,14 @@ mod tests {
         assert!(!format!("{credentials:?}").contains("dTpvdGhlcg"));
         std::fs::remove_file(&path).unwrap();
         assert!(!credentials.refresh(), "an absent file changes nothing");
+    }
+
+    #[test]
+    fn a_secret_is_nothing_else() {
+        for value in ["['/s3cr3t']", "[]", "{ fil = '/s3cr3t' }", "{ file = '/x', more = '/s3cr3t' }", "{}", "1"] {
+            let error = toml::from_str::<Config>(&format!("bearer = {value}")).unwrap_err();
+            assert_eq!(error.message(), "expected a string, or { file = \"PATH\" }", "{value}");
+        }
     }
 
     #[test]

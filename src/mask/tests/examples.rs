@@ -113,6 +113,62 @@ fn objects_keep_their_bytes_but_for_what_is_masked() {
 }
 
 #[test]
+fn escapes_of_json_within_strings_hide_nothing() {
+    let masker = default_masker();
+    for (from, to) in [
+        (r#"{"m":"{\"x\":\"bob\\u0040example.com\"}"}"#, r#"{"m":"{\"x\":\"[email]\"}"}"#),
+        (r#"{"m":"{\"x\":\"\\u0062ob@example.com\"}"}"#, r#"{"m":"{\"x\":\"[email]\"}"}"#),
+        (r#"{"m":"{\"pass\\u0077ord\":\"hunter2\"}"}"#, r#"{"m":"{\"pass\\u0077ord\":\"[secret]\"}"}"#),
+        (
+            r#"{"m":"{\"pass\\u0077ord\":\"a\\u0022 hunter2\",\"n\":1}"}"#,
+            r#"{"m":"{\"pass\\u0077ord\":\"[secret]\",\"n\":1}"}"#,
+        ),
+        (r#"{"m":"{\"pass\\u0077ord\":5,\"n\":1}"}"#, r#"{"m":"{\"pass\\u0077ord\":\"[secret]\",\"n\":1}"}"#),
+        (
+            r#"{"m":"{\"m\":\"{\\\"x\\\":\\\"bob\\\\u0040example.com\\\"}\"}"}"#,
+            r#"{"m":"{\"m\":\"{\\\"x\\\":\\\"[email]\\\"}\"}"}"#,
+        ),
+        (
+            r#"{"m":"{\"m\":\"{\\\"pass\\\\u0077ord\\\":\\\"hunter2\\\"}\"}"}"#,
+            r#"{"m":"{\"m\":\"{\\\"pass\\\\u0077ord\\\":\\\"[secret]\\\"}\"}"}"#,
+        ),
+        (r#"text {"m":"bob\u0040example.com"}"#, r#"text {"m":"[email]"}"#),
+        (r#"text {"m":"\u0062ob@example.com","n":1}"#, r#"text {"m":"[email]","n":1}"#),
+        (r#"text {"pass\u0077ord":"hunter2","n":1}"#, r#"text {"pass\u0077ord":"[secret]","n":1}"#),
+        (r#"text {"m":"{\"x\":\"bob\\u0040example.com\"}"}"#, r#"text {"m":"{\"x\":\"[email]\"}"}"#),
+        (r#"{"a":1,"m":"{\"x\":\"bob\\u005cu0040example.com\"}"}"#, r#"{"a":1,"m":"[email]"}"#),
+        (r#"{"m":"{\"x\":\"caf\\u00e9 \\u0022q\\u0022\"}"}"#, r#"{"m":"{\"x\":\"caf\\u00e9 \\u0022q\\u0022\"}"}"#),
+        (r"C:\u0041\user \u12 \u", r"C:\u0041\user \u12 \u"),
+    ] {
+        assert_eq!(mask(masker, &[from]), [to]);
+        assert_eq!(mask(masker, &[to]), [to], "twice");
+    }
+}
+
+#[test]
+fn escapes_of_escapes_hide_nothing_at_any_depth() {
+    let masker = default_masker();
+    for seed in ["bob@example.com", "{\"password\":\"hunter2\"}"] {
+        let mut text = seed.to_owned();
+        for depth in 0..4 {
+            text = all_escaped(&text).trim_matches('"').to_owned();
+            let output = mask(masker, &[&format!(r#"{{"m":"{text}"}}"#)]).concat();
+            let value: serde_json::Value = serde_json::from_str(&output).unwrap();
+            let shown = value["m"].as_str().unwrap();
+            let expected = if seed.starts_with('{') && depth == 0 { "{\"password\":\"[secret]\"}" } else { shown };
+            assert_eq!(shown, expected);
+            assert!(shown.contains("[email]") || shown.contains("[secret]"), "{depth}: {shown}");
+            assert!(!shown.contains("u0032"), "{depth}: {shown}");
+            assert_eq!(mask(masker, &[&output]), [output.as_str()], "twice");
+        }
+    }
+    let deepest = format!(r#"{{"m":"x{}u0041"}}"#, "\\u005c".repeat(1 << 12));
+    let mut scratch = Scratch::default();
+    assert!(mask_with(masker, &[&deepest], &mut scratch).is_empty());
+    assert_eq!(scratch.held, 1);
+}
+
+#[test]
 fn hits_are_counted_by_detector() {
     let lines = ["a@x.io and b@x.io", r#"{"password":1,"m":"token=5 a@x.io"}"#, "clean", "4111 1111 1111 1111"];
     let expected = [("secret", 2), ("email", 3), ("card", 1)].map(|(name, count)| (name.to_owned(), count));

@@ -18,6 +18,10 @@ fn dense() -> BoxedStrategy<String> {
         " ",
         "\"",
         "\\",
+        "\\u0040",
+        "\\\\u0062",
+        "u005c",
+        "\\u0022",
         "'",
         "{",
         "}",
@@ -86,6 +90,28 @@ fn escape_some(json: &str, which: u64) -> String {
         .collect()
 }
 
+/// A JSON string of `text`, some of its characters as `\u00…`.
+fn escaped_string(text: &str, which: u64) -> String {
+    let is_escaped = |at: usize| which >> (at * 7 % 64) & 1 == 1;
+    let escape = |(at, one): (usize, char)| match one {
+        _ if is_escaped(at) => format!("\\u{:04x}", u32::from(one)),
+        '"' | '\\' => format!("\\{one}"),
+        _ => one.to_string(),
+    };
+    format!("\"{}\"", text.char_indices().map(escape).collect::<String>())
+}
+
+/// All that a text says when the escapes in it are undone again and again.
+fn undone(text: &str) -> String {
+    let (mut all, mut level) = (text.to_owned(), text.to_owned());
+    let mut deeper = String::new();
+    while crate::mask::escapes::undo_level(&level, &mut deeper) {
+        all.push_str(&deeper);
+        std::mem::swap(&mut level, &mut deeper);
+    }
+    all
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -125,6 +151,25 @@ proptest! {
         }
         let output = mask(default_masker(), &[&escape_some(&text, if depth == 0 { 0 } else { which })]).concat();
         prop_assert!(!output.contains(&address) && !output.contains(&secret), "{} from {}", output, text);
+    }
+
+    #[test]
+    fn no_escape_hides_anything_at_any_depth(
+        which in prop::collection::vec(prop_oneof![Just(0), Just(u64::MAX), any::<u64>()], 1..5),
+        prefix in prop::sample::select(vec!["", "text "]),
+    ) {
+        let (key, secret, address) = ("password", "hunter2\" \\ rest7391", "bob@example.com");
+        let string = |text: &str| escaped_string(text, which[0]);
+        let mut text = format!("{{{}:{},{}:{}}}", string(key), string(secret), string("a"), string(address));
+        for which in &which[1..] {
+            text = format!("{{\"m\":{},\"n\":1}}", escaped_string(&text, *which));
+        }
+        let output = mask(default_masker(), &[&format!("{prefix}{text}")]).concat();
+        let said = undone(&output);
+        prop_assert!(!["hunter2", "rest7391", address].iter().any(|one| said.contains(one)), "{} from {}", output, text);
+        let object = output.strip_prefix(prefix).unwrap_or("{}");
+        prop_assert!(serde_json::from_str::<Value>(object).is_ok(), "{} from {}", output, text);
+        prop_assert_eq!(mask(default_masker(), &[&output]), [output.as_str()]);
     }
 }
 
