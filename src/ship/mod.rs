@@ -253,7 +253,7 @@ pub async fn lane(
         () = stopped(&mut stop) => Ok(()),
         result = work => result,
     };
-    destination.standing.fine(lane);
+    destination.standing.ended(lane);
     result
 }
 

@@ -22,6 +22,29 @@ use crate::base::chunk::tests::chunk;
 use crate::base::metrics::Metrics;
 use crate::output;
 
+/// What is said in the log meanwhile, on this thread.
+pub(super) fn said(work: impl FnOnce()) -> String {
+    let log: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let writer = Arc::clone(&log);
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || Log(Arc::clone(&writer))).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let bytes = log.lock().unwrap();
+    String::from_utf8(bytes.clone()).unwrap()
+}
+
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A batch of one source with two spans.
 fn batch(body: &str, items: u32) -> Batch {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
