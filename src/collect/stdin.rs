@@ -49,10 +49,10 @@ impl<Input: Read> Reader<Input> {
     /// The next lines. `None`: the input has ended.
     fn next(&mut self) -> io::Result<Option<Chunk>> {
         loop {
-            if std::mem::take(&mut self.has_unseen_lines) {
-                if let Some(chunk) = self.whole_lines() {
-                    return Ok(Some(chunk));
-                }
+            if std::mem::take(&mut self.has_unseen_lines)
+                && let Some(chunk) = self.whole_lines()
+            {
+                return Ok(Some(chunk));
             }
             let known = self.bytes.len();
             if self.fill()? == 0 {
