@@ -18,7 +18,8 @@ use crate::base::source::{Cursor, GUARD_BYTES, Position, Source, fingerprint};
 /// # Errors
 /// As `input` gives them; the lines before were sent.
 pub fn run(input: impl Read, source: Arc<Source>, max_line: usize, chunks: &Sender<Chunk>) -> io::Result<()> {
-    let mut reader = Reader { input, source, max_line, at: 0, bytes: Vec::new(), overlong: None };
+    let mut reader =
+        Reader { input, source, max_line, at: 0, bytes: Vec::new(), overlong: None, has_unseen_lines: false };
     while let Some(chunk) = reader.next()? {
         if chunks.blocking_send(chunk).is_err() {
             break;
@@ -40,12 +41,19 @@ struct Reader<Input> {
     bytes: Vec<u8>,
     /// How many bytes of an unfinished line beyond the limit were passed over after `bytes`.
     overlong: Option<u64>,
+    /// `bytes` is what came after the end of a line beyond the limit: whole lines may be in it.
+    has_unseen_lines: bool,
 }
 
 impl<Input: Read> Reader<Input> {
     /// The next lines. `None`: the input has ended.
     fn next(&mut self) -> io::Result<Option<Chunk>> {
         loop {
+            if std::mem::take(&mut self.has_unseen_lines)
+                && let Some(chunk) = self.whole_lines()
+            {
+                return Ok(Some(chunk));
+            }
             let known = self.bytes.len();
             if self.fill()? == 0 {
                 return Ok(self.last());
@@ -57,12 +65,11 @@ impl<Input: Read> Reader<Input> {
                     continue;
                 };
                 self.bytes.drain(known..=known + newline);
+                self.has_unseen_lines = true;
                 return Ok(Some(self.overlong_line(known, passed + newline as u64, 1)));
             }
-            let mut lines = Vec::new();
-            let cut = self.cutting().whole_lines(&self.bytes, &mut lines);
-            if cut.end > 0 {
-                return Ok(Some(self.chunk(lines, cut)));
+            if let Some(chunk) = self.whole_lines() {
+                return Ok(Some(chunk));
             }
             if self.bytes.len() > self.max_line.saturating_add(1) {
                 let beyond = self.bytes.len() - self.max_line;
@@ -84,6 +91,13 @@ impl<Input: Read> Reader<Input> {
         };
         self.bytes.truncate(known + *result.as_ref().unwrap_or(&0));
         result
+    }
+
+    /// The lines that end within what was read, if any.
+    fn whole_lines(&mut self) -> Option<Chunk> {
+        let mut lines = Vec::new();
+        let cut = self.cutting().whole_lines(&self.bytes, &mut lines);
+        (cut.end > 0).then(|| self.chunk(lines, cut))
     }
 
     /// The line that the input's end left unfinished, if any.
@@ -189,6 +203,9 @@ mod tests {
         check(&["12345", "\r", "\n", "x\n"], &[("12345", 0, 7, false), ("x", 7, 2, false)]);
         check(&["123456\nx\n"], &[("12345", 0, 7, true), ("x", 7, 2, false)]);
         check(&["1234", "5678", "9\nx\n", "y"], &[("12345", 0, 10, true), ("x", 10, 2, false), ("y", 12, 1, false)]);
+        check(&["1234567", "8\na\nb\n"], &[("12345", 0, 9, true), ("a", 9, 2, false), ("b", 11, 2, false)]);
+        check(&["1234567", "8\na\nb", "c"], &[("12345", 0, 9, true), ("a", 9, 2, false), ("bc", 11, 2, false)]);
+        check(&["1234567", "8\n1234567", "\nx"], &[("12345", 0, 9, true), ("12345", 9, 8, true), ("x", 17, 1, false)]);
         check(&["1234567", "89"], &[("12345", 0, 9, true)]);
     }
 }

@@ -150,6 +150,8 @@ impl<'a> Delivery<'a> {
                 piece.failures = 0;
                 piece.question = if must_ask { Question::Landed } else { piece.question };
                 self.pieces.extend(piece.halves(self.store.language)?);
+                // Nothing was taken: a trouble before this is not over.
+                return Ok(());
             }
             Action::Ask(reason) => {
                 sleep(BEFORE_ASKING).await;

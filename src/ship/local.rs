@@ -13,11 +13,17 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use tracing::warn;
 
 use super::{Config, Error};
 use crate::base::batch::Batch;
 use crate::base::durable;
 use crate::base::fault::Fault;
+
+/// Ends the name of a compressed file.
+const GZIP: &str = ".gz";
+/// Ends its name while it is being compressed.
+const UNFINISHED: &str = ".unfinished";
 
 /// Where batches are written.
 #[derive(Debug)]
@@ -156,6 +162,7 @@ impl Rolling {
         if let Some(open) = self.open.take() {
             return Ok(open);
         }
+        self.clear_after_kill()?;
         if let Some(last) = self.rotated()?.last() {
             self.base = self.base.max(last.end);
         }
@@ -191,6 +198,7 @@ impl Rolling {
     fn truncate_to(&mut self, total: u64) -> io::Result<()> {
         self.open = None;
         self.base = 0;
+        self.clear_after_kill()?;
         let mut rotated = self.rotated()?;
         while let Some(last) = rotated.pop() {
             self.base = self.base.max(last.end);
@@ -210,46 +218,92 @@ impl Rolling {
                 open.file.sync_all()?;
             }
             // Somebody else moved or cut the file: counting goes on from the saved number.
-            Some(length) => self.base += length - open.length,
+            Some(length) => {
+                let missing_bytes = length - open.length;
+                if missing_bytes > 0 {
+                    let path = self.path.display();
+                    warn!(%path, missing_bytes, "the output file is shorter than what was written: lines are missing");
+                }
+                self.base += missing_bytes;
+            }
             None => {}
         }
         Ok(())
     }
 
+    /// Removes what a kill during compression left: an unfinished copy, or a file beside its own copy, whose lines
+    /// would be there twice.
+    fn clear_after_kill(&self) -> io::Result<()> {
+        for path in self.siblings()? {
+            let name = path.file_name().unwrap_or_default();
+            let Some(rest) = self.after_own_name(name) else { continue };
+            if rest.strip_suffix(UNFINISHED).is_some_and(|digits| end_of(digits).is_some()) {
+                fs::remove_file(&path)?;
+            } else if end_of(rest).is_some() {
+                settle_twins(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     fn rotated_path(&self, end: u64) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{end:020}"));
-        name.into()
+        with_suffix(&self.path, &format!(".{end:020}"))
     }
 
     /// The rotated files, oldest first.
     fn rotated(&self) -> io::Result<Vec<Rotated>> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut rotated = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if let Some(end) = self.end_in(&entry.file_name()) {
-                rotated.push(Rotated { end, path: entry.path() });
+        let mut rotated: Vec<Rotated> = Vec::new();
+        for path in self.siblings()? {
+            let rest = path.file_name().and_then(|name| self.after_own_name(name));
+            if let Some(end) = rest.and_then(|rest| end_of(rest.strip_suffix(GZIP).unwrap_or(rest))) {
+                rotated.push(Rotated { end, path });
             }
         }
         rotated.sort_by_key(|one| one.end);
         Ok(rotated)
     }
 
-    fn end_in(&self, name: &OsStr) -> Option<u64> {
-        let own = self.path.file_name()?.to_str()?;
-        let rest = name.to_str()?.strip_prefix(own)?.strip_prefix('.')?;
-        let digits = rest.strip_suffix(".gz").unwrap_or(rest);
-        if digits.len() == 20 { digits.parse().ok() } else { None }
+    /// All that lies in the file's folder.
+    fn siblings(&self) -> io::Result<Vec<PathBuf>> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     }
+
+    /// What follows the file's own name and a dot in `name`.
+    fn after_own_name<'a>(&self, name: &'a OsStr) -> Option<&'a str> {
+        let own = self.path.file_name()?.to_str()?;
+        name.to_str()?.strip_prefix(own)?.strip_prefix('.')
+    }
+}
+
+/// The end that a rotated file's name tells.
+fn end_of(digits: &str) -> Option<u64> {
+    if digits.len() == 20 { digits.parse().ok() } else { None }
+}
+
+/// Of a rotated file and its compressed copy, removes the file if the copy is whole, else the copy.
+fn settle_twins(plain: &Path) -> io::Result<()> {
+    let copy = with_suffix(plain, GZIP);
+    let compressed = match fs::read(&copy) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    let bytes = fs::read(plain)?;
+    let is_whole = inflate(&compressed).is_ok_and(|inflated| inflated == bytes);
+    fs::remove_file(if is_whole { plain } else { &copy })?;
+    durable::sync_parent(plain)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Replaces `path` by `path.gz`.
 fn compress(path: &Path) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".gz");
-    let finished = PathBuf::from(name);
-    let unfinished = finished.with_extension("unfinished");
+    let finished = with_suffix(path, GZIP);
+    let unfinished = with_suffix(path, UNFINISHED);
     let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::default());
     io::copy(&mut File::open(path)?, &mut encoder)?;
     encoder.finish()?.sync_all()?;
@@ -272,6 +326,7 @@ fn inflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ship::tests::said;
 
     fn writer(path: &Path, gzip: bool, keep: u32) -> Writer {
         let text = format!("path = '{}'\nrotate_bytes = 10\ngzip = {gzip}\nkeep = {keep}", path.display());
@@ -325,6 +380,61 @@ mod tests {
         }
         assert_eq!(everything(&path), "line 6\nline 7\nline 8\n");
         assert_eq!(writer.write(&batch("x\n")).unwrap(), Some(65));
+    }
+
+    #[test]
+    fn a_kill_during_compression_leaves_no_line_twice() {
+        let twins = |folder: &Path| {
+            let plain = folder.join("out.ndjson.00000000000000000006");
+            (with_suffix(&plain, GZIP), with_suffix(&plain, UNFINISHED), plain)
+        };
+        for (copy_len, unfinished, plain_stays) in
+            [(None, true, true), (Some(usize::MAX), false, false), (Some(9), true, true), (Some(0), false, true)]
+        {
+            for by_truncation in [false, true] {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("out.ndjson");
+                let mut first = writer(&path, true, 9);
+                first.write(&batch("one 1\n")).unwrap();
+                first.write(&batch("two 2\n")).unwrap();
+                let (copy, half, plain) = twins(folder.path());
+                fs::write(&plain, "one 1\n").unwrap();
+                let compressed = fs::read(&copy).unwrap();
+                match copy_len {
+                    Some(len) => fs::write(&copy, &compressed[..len.min(compressed.len())]).unwrap(),
+                    None => fs::remove_file(&copy).unwrap(),
+                }
+                if unfinished {
+                    fs::write(&half, &compressed[..5]).unwrap();
+                }
+                let foreign = folder.path().join("out.ndjson.mine.unfinished");
+                fs::write(&foreign, "").unwrap();
+
+                let mut second = writer(&path, true, 9);
+                match by_truncation {
+                    true => second.truncate_to(12).unwrap(),
+                    false => assert_eq!(second.written().unwrap(), Some(12)),
+                }
+                let case = format!("{copy_len:?}, unfinished {unfinished}, by truncation {by_truncation}");
+                assert_eq!((plain.exists(), copy.exists()), (plain_stays, !plain_stays), "{case}");
+                assert!(!half.exists() && foreign.exists(), "{case}");
+                fs::remove_file(&foreign).unwrap();
+                assert_eq!(everything(&path), "one 1\ntwo 2\n", "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_shorter_than_what_was_saved_is_told() {
+        for (saved, is_told) in [(5, false), (6, false), (7, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("out.ndjson");
+            let mut writer = writer(&path, false, 2);
+            writer.write(&batch("one 1\n")).unwrap();
+            let said = said(|| writer.truncate_to(saved).unwrap());
+            let expected = "missing_bytes=1";
+            assert_eq!(said.contains("WARN") && said.contains(expected), is_told, "{saved}: {said}");
+        }
     }
 
     #[test]

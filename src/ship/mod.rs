@@ -20,6 +20,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
@@ -38,6 +39,7 @@ use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
 use crate::output::{self, Kind};
 
 /// One `[output.NAME]` at work. Shared by its lanes.
@@ -49,6 +51,7 @@ pub struct Destination {
     standing: Standing,
     /// `None`: no state folder, so refused records are counted and said only.
     parked: Option<Parked>,
+    seldom: Seldom,
     lanes: AtomicU32,
     end: End,
 }
@@ -148,6 +151,7 @@ impl Destination {
             standing: Standing::new(name, Arc::clone(&metrics)),
             metrics,
             parked: state_dir.map(|folder| Parked::new(name, folder, config.parked_bytes.0)),
+            seldom: Seldom::default(),
             lanes: AtomicU32::new(0),
             end,
         })
@@ -188,15 +192,19 @@ impl Destination {
     /// They cannot be written: they are not set aside.
     pub fn park(&self, refused: &[ParkedRecord]) -> Result<(), ParkError> {
         let count = refused.len() as u64;
-        match &self.parked {
-            Some(parked) => parked.append(refused, clock::now_ms())?,
-            None => {
-                if let Some(one) = refused.first() {
-                    warn!(output = self.name, count, "records were refused and are not kept: {}", one.reason);
-                }
+        let fate = match &self.parked {
+            Some(parked) => {
+                parked.append(refused, clock::now_ms())?;
+                "records were refused and are set aside"
             }
-        }
+            None => "records were refused and are not kept",
+        };
         self.metrics.add(Metric::ParkedRecords, &self.name, count);
+        let Some(first) = refused.first() else { return Ok(()) };
+        // Reasons and counts differ each time: only what does not may tell whether it was said.
+        if let Some(text) = self.seldom.told(fate.to_owned(), Instant::now()) {
+            warn!(output = self.name, count, reason = first.reason, "{text}");
+        }
         Ok(())
     }
 
@@ -253,7 +261,7 @@ pub async fn lane(
         () = stopped(&mut stop) => Ok(()),
         result = work => result,
     };
-    destination.standing.fine(lane);
+    destination.standing.ended(lane);
     result
 }
 

@@ -60,7 +60,7 @@ impl Standing {
         self.show(&state);
     }
 
-    /// A lane goes on, or ends.
+    /// A lane goes on: the store took what it had.
     pub(super) fn fine(&self, lane: u32) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.troubles.remove(&lane).is_none() {
@@ -69,6 +69,14 @@ impl Standing {
         self.show(&state);
         if state.troubles.is_empty() && state.said.take().is_some() {
             info!(output = self.output, "the store takes records again");
+        }
+    }
+
+    /// A lane ends, whatever its trouble.
+    pub(super) fn ended(&self, lane: u32) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.troubles.remove(&lane).is_some() {
+            self.show(&state);
         }
     }
 
@@ -89,6 +97,7 @@ fn say(output: &str, trouble: &Trouble) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ship::tests::said;
 
     #[test]
     fn it_is_held_while_one_lane_is() {
@@ -103,5 +112,18 @@ mod tests {
         assert_eq!((standing.held(), metrics.total(Metric::Held)), (Some("no right".into()), 1));
         standing.fine(2);
         assert_eq!((standing.held(), metrics.total(Metric::Held)), (None, 0));
+    }
+
+    #[test]
+    fn the_store_takes_records_again_only_after_a_success() {
+        for (end, is_said) in [(Standing::fine as fn(&Standing, u32), true), (Standing::ended, false)] {
+            let standing = Standing::new("store", Arc::default());
+            let said = said(|| {
+                standing.trouble(1, Trouble { reason: "busy".into(), hint: None });
+                end(&standing, 1);
+            });
+            assert!(said.contains("busy"), "{said}");
+            assert_eq!(said.contains("takes records again"), is_said, "{said}");
+        }
     }
 }

@@ -54,6 +54,11 @@ impl Before {
         self.as_slice().iter().all(|byte| *byte == 0)
     }
 
+    /// Whether the last `len` of them are NUL bytes.
+    pub(super) fn ends_in_zeros(&self, len: u64) -> bool {
+        self.as_slice().iter().rev().take(len as usize).all(|byte| *byte == 0)
+    }
+
     /// Fills `bytes` with these bytes and up to `want` of those after `offset`, in one read where the file has them.
     /// `false`: other bytes lie before the offset now, or none.
     pub(super) fn read_on(&self, file: &File, offset: u64, want: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {

@@ -12,6 +12,7 @@ mod tests;
 use std::fs::{self, File};
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,6 +49,9 @@ pub struct Follower {
     replay: Replay,
     /// How much of a line beyond the limit has been looked through already.
     passed: Passed,
+    /// NUL bytes found after the offset, up to as far as was looked. Where they reach the file's end, it was laid out
+    /// beforehand; kept, so that it is not looked through at each look.
+    zeros: Range<u64>,
     /// The greatest size seen in this generation.
     size: u64,
     /// With [`Settings::once`]: where reading ends.
@@ -120,6 +124,7 @@ impl Follower {
             has_begun: false,
             replay: Replay::default(),
             passed: Passed::default(),
+            zeros: 0..0,
             size: metadata.len(),
             once_end: metadata.len(),
             quiet: Quiet::default(),
@@ -187,8 +192,7 @@ impl Follower {
             if let Some(chunk) = self.whole_lines(from, is_full && edge.is_within(want as u64), now_ms, spare) {
                 return Ok(Read::Chunk(chunk));
             }
-            let is_laid_out = len_without_nul(&spare.bytes[from..]) < spare.bytes.len() - from;
-            if !is_full || is_laid_out {
+            if !is_full || self.is_known_laid_out(&spare.bytes[from..]) {
                 return Ok(self.at_end(from, now_ms, spare));
             }
             if room >= longest_line {
@@ -392,6 +396,9 @@ impl Follower {
     fn saw(&mut self, size: u64) {
         self.losses.bytes += self.size.saturating_sub(size);
         self.size = size;
+        if size < self.zeros.end {
+            self.zeros = 0..0;
+        }
     }
 
     /// Begins a new generation of a file that no longer has what was read of it and has `size` bytes now.
@@ -404,6 +411,7 @@ impl Follower {
         self.first = Before::START;
         self.has_begun = false;
         self.passed = Passed::default();
+        self.zeros = 0..0;
         self.replay = Replay::default();
         self.is_head_stale = true;
         self.size = size;

@@ -5,7 +5,7 @@ use std::io;
 
 use memchr::memchr;
 
-use super::before::{Before, read_up_to};
+use super::before::{Before, len_without_nul, read_up_to};
 use super::replay::Edge;
 use super::{Follower, Piece, Read};
 use crate::base::chunk::{Line, offset};
@@ -28,11 +28,8 @@ const READS_AT_ONCE: usize = 64;
 impl Follower {
     /// `spare.bytes` ends with the first bytes of the line, more than the limit.
     pub(super) fn pass_over(&mut self, edge: Edge, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
-        let known = &spare.bytes[self.before.as_slice().len()..];
-        let mark = fingerprint(&known[..known.len().min(GUARD_BYTES)]);
-        if self.passed.mark != mark || self.passed.len > self.lag_bytes() {
-            self.passed = Passed { len: known.len() as u64, mark };
-        }
+        let from = self.before.as_slice().len();
+        self.go_on_passing(&spare.bytes[from..])?;
         for _ in 0..READS_AT_ONCE {
             let want = edge.after(self.passed.len).within(self.settings.chunk_bytes);
             read_up_to(&self.file, self.offset + self.passed.len, want, &mut spare.scan)?;
@@ -40,17 +37,70 @@ impl Follower {
                 let text_len = self.passed.len + newline as u64;
                 return self.overlong(text_len, text_len + 1, now_ms, spare);
             }
-            self.passed.len += spare.scan.len() as u64;
+            self.pass(&spare.scan);
             self.size = self.size.max(self.offset + self.passed.len);
-            let is_at_end = spare.scan.len() < want;
-            if edge.is_within(self.passed.len) || is_at_end && self.may_take(self.passed.len, now_ms) {
+            if edge.is_within(self.passed.len) {
                 return self.overlong(self.passed.len, self.passed.len, now_ms, spare);
             }
-            if is_at_end {
-                return Ok(Read::AtEnd);
+            if spare.scan.len() == want {
+                continue;
             }
+            let text_len = self.passed.len - self.zeros_passed();
+            if text_len <= self.settings.max_line as u64 {
+                return Ok(self.at_end(from, now_ms, spare));
+            }
+            if self.may_take(text_len, now_ms) {
+                return self.overlong(text_len, text_len, now_ms, spare);
+            }
+            return Ok(Read::AtEnd);
         }
         Ok(Read::Passing)
+    }
+
+    /// Whether the NUL bytes at the end of `known`, which was read at the offset, are known to reach the file's end.
+    pub(super) fn is_known_laid_out(&self, known: &[u8]) -> bool {
+        let text_len = len_without_nul(known);
+        text_len < known.len() && self.zeros.contains(&(self.offset + text_len as u64)) && self.zeros.end >= self.size
+    }
+
+    /// Goes on where the last look left off, if that was in this line and nothing was written into it since.
+    fn go_on_passing(&mut self, known: &[u8]) -> io::Result<()> {
+        let mark = fingerprint(&known[..known.len().min(GUARD_BYTES)]);
+        let is_same = self.passed.mark == mark && self.passed.len <= self.lag_bytes();
+        if is_same && !self.were_zeros_written_to()? {
+            return Ok(());
+        }
+        self.passed = Passed { len: 0, mark };
+        let zeros = self.zeros.clone();
+        self.pass(known);
+        // A writer fills what was laid out from its start: the rest of it need not be looked through again.
+        if self.zeros_passed() > 0 && zeros.contains(&self.zeros.start) {
+            self.zeros.end = self.zeros.end.max(zeros.end);
+            self.passed.len = self.zeros.end - self.offset;
+        }
+        Ok(())
+    }
+
+    /// Whether the NUL bytes that were passed last are text now.
+    fn were_zeros_written_to(&self) -> io::Result<bool> {
+        let len = self.zeros_passed().min(GUARD_BYTES as u64);
+        Ok(len > 0
+            && !Before::read(&self.file, self.zeros.start + len)?.is_some_and(|before| before.ends_in_zeros(len)))
+    }
+
+    /// How many NUL bytes end what was passed.
+    fn zeros_passed(&self) -> u64 {
+        if self.zeros.end == self.offset + self.passed.len { self.zeros.end - self.zeros.start } else { 0 }
+    }
+
+    /// Notes that `bytes`, which have no end of line, go on from what was passed.
+    fn pass(&mut self, bytes: &[u8]) {
+        let at = self.offset + self.passed.len;
+        let end = at + bytes.len() as u64;
+        let text_len = len_without_nul(bytes);
+        let goes_on = text_len == 0 && self.zeros.end == at && self.zeros.start >= self.offset;
+        self.zeros = if goes_on { self.zeros.start..end } else { at + text_len as u64..end };
+        self.passed.len = end - self.offset;
     }
 
     /// The chunk of one line whose text has `text_len` bytes, `input_bytes` with its end.

@@ -16,11 +16,33 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::sync::{mpsc, watch};
 
-use super::{Config, Destination, Settled, lane};
+use super::{Config, Destination, ParkedRecord, Settled, lane};
 use crate::base::batch::{Batch, Span};
 use crate::base::chunk::tests::chunk;
 use crate::base::metrics::Metrics;
 use crate::output;
+
+/// What is said in the log meanwhile, on this thread.
+pub(super) fn said(work: impl FnOnce()) -> String {
+    let log: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let writer = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Log(Arc::clone(&writer))).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let bytes = log.lock().unwrap();
+    String::from_utf8(bytes.clone()).unwrap()
+}
+
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A batch of one source with two spans.
 fn batch(body: &str, items: u32) -> Batch {
@@ -92,6 +114,31 @@ async fn ship(destination: &Arc<Destination>, batches: Vec<Batch>) -> Counts {
 fn parked(state: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(state.join("parked/store.ndjson")).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn refused_records_are_said_once_without_their_content() {
+    let state = tempfile::tempdir().unwrap();
+    let record = |reason: &str| ParkedRecord {
+        id: "id".into(),
+        source: "app".into(),
+        reason: reason.into(),
+        document: b"{\"message\":\"CONTENT\"}".to_vec(),
+    };
+    for (folder, fate) in [(Some(state.path()), "are set aside"), (None, "are not kept")] {
+        let output: output::Config = toml::from_str("type = 'stdout'").unwrap();
+        let destination = Destination::new("store", &output, &Config::default(), folder, Arc::default()).unwrap();
+        let said = said(|| {
+            destination.park(&[]).unwrap();
+            destination.park(&[record("too odd"), record("other")]).unwrap();
+            destination.park(&[record("odder")]).unwrap();
+        });
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for part in ["WARN", "output=\"store\"", "count=2", "reason=\"too odd\"", fate] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        assert!(!said.contains("CONTENT"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -61,6 +61,77 @@ fn space_that_is_laid_out_and_not_yet_written_is_waited_for() {
 }
 
 #[test]
+fn nul_bytes_that_do_not_reach_the_end_are_part_of_a_line() {
+    let lines = |hole: usize, chunk_bytes| {
+        let content = [b"one\nx".as_slice(), &vec![0; hole], b"two\nthree\n"].concat();
+        let mut scene = Scene::with(content, Settings { chunk_bytes, ..SETTINGS }, &first_sight(), 0);
+        scene.lines()
+    };
+    for hole in [1, 63, 64, 65, 90, 97, 500, 70_000] {
+        for chunk_bytes in [1, 7, 64, 1 << 20] {
+            let text = format!("x{}two", "\0".repeat(hole));
+            let shown = text[..text.len().min(SETTINGS.max_line)].to_owned();
+            let tie = text.len() as u32 + 1;
+            let expected = [
+                at(0, 0, 4, "one"),
+                (0, 4, tie, shown, text.len() > SETTINGS.max_line),
+                at(0, 4 + u64::from(tie), 6, "three"),
+            ];
+            assert_eq!(lines(hole, chunk_bytes), expected, "a hole of {hole} in reads of {chunk_bytes}");
+        }
+    }
+}
+
+#[test]
+fn holes_of_any_size_stop_no_file() {
+    let settings = Settings { max_line: 1 << 20, chunk_bytes: 256 << 10, ..SETTINGS };
+    for once in [false, true] {
+        for (begin, hole_end) in [("seq=2\n", 1 << 20), ("seq=2\nx", 1_u64 << 25)] {
+            let mut scene = Scene::with(begin, Settings { once, ..settings }, &first_sight(), 0);
+            OpenOptions::new().write(true).open(scene.path()).unwrap().set_len(hole_end).unwrap();
+            scene.append("seq=3\nseq=4\n");
+            scene.follow(Settings { once, ..settings }, &first_sight(), 0);
+            let lines = scene.lines();
+            let is_cut: Vec<_> = lines.iter().map(|line| line.4).collect();
+            assert_eq!(is_cut, [false, hole_end > 1 << 20, false], "a hole up to {hole_end}");
+            assert_eq!((lines[0].3.as_str(), lines[1].1), ("seq=2", 6));
+            assert_eq!(lines[2], at(0, hole_end + 6, 6, "seq=4"));
+            assert!(scene.spare.scan.capacity() <= 256 << 10);
+        }
+    }
+}
+
+#[test]
+fn space_laid_out_beyond_a_read_is_filled_line_by_line() {
+    use std::os::unix::fs::FileExt;
+    for chunk_bytes in [1, 7, 64, 150] {
+        let settings = Settings { chunk_bytes, ..SETTINGS };
+        let mut scene = Scene::with([b"one\n".as_slice(), &[0; 9_996]].concat(), settings, &first_sight(), 0);
+        assert_eq!(scene.texts(), ["one"]);
+        let file = OpenOptions::new().write(true).open(scene.path()).unwrap();
+        let mut end = 4;
+        for len in [1, 50, 80, 99, 100, 101, 250, 600, 3] {
+            let line = format!("{}\n", "y".repeat(len));
+            for part in line.as_bytes().chunks(90) {
+                assert!(scene.texts().is_empty(), "{len} in reads of {chunk_bytes}");
+                file.write_at(part, end).unwrap();
+                end += part.len() as u64;
+            }
+            let start = end - line.len() as u64;
+            let expected = (0, start, len as u32 + 1, "y".repeat(len.min(100)), len > 100);
+            assert_eq!(scene.lines(), [expected], "in reads of {chunk_bytes}");
+        }
+        file.write_at("z".repeat(300).as_bytes(), end).unwrap();
+        assert!(scene.texts().is_empty());
+        let unfinished = scene.wait(5_000).lines();
+        assert_eq!(unfinished, [(0, end, 300, "z".repeat(100), true)], "in reads of {chunk_bytes}");
+        file.set_len(20_000).unwrap();
+        file.write_at(b"\nlast\n", end + 300).unwrap();
+        assert_eq!(scene.lines(), [at(0, end + 301, 5, "last")]);
+    }
+}
+
+#[test]
 fn long_lines_are_cut_and_their_neighbours_are_whole() {
     let limit = SETTINGS.max_line;
     for (len, end) in [(limit - 1, "\n"), (limit, "\n"), (limit, "\r\n"), (limit + 1, "\n"), (3 * limit, "\n")] {
