@@ -304,7 +304,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn compress(path: &Path) -> io::Result<()> {
     let finished = with_suffix(path, GZIP);
     let unfinished = with_suffix(path, UNFINISHED);
-    let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::default());
+    let mut encoder = GzEncoder::new(durable::create(&unfinished)?, Compression::default());
     io::copy(&mut File::open(path)?, &mut encoder)?;
     encoder.finish()?.sync_all()?;
     fs::rename(&unfinished, &finished)?;
