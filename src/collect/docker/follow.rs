@@ -71,8 +71,10 @@ pub struct Follower {
     logs: Option<Logs>,
     /// How many of its starts are known.
     starts: u64,
-    /// It may have lines since its last start that were not asked for yet.
+    /// It may have lines since its last start that were not read yet.
     is_unread: bool,
+    /// Lines were read since it was started.
+    has_lines: bool,
 }
 
 /// What to do after a pass over a container's log.
@@ -139,7 +141,7 @@ impl Follower {
         news: watch::Receiver<News>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { shared, id, news, stop, facts: None, logs: None, starts: 0, is_unread: false }
+        Self { shared, id, news, stop, facts: None, logs: None, starts: 0, is_unread: false, has_lines: false }
     }
 
     /// Reads until the container is removed or the agent stops.
@@ -150,6 +152,7 @@ impl Follower {
             if now.starts != self.starts {
                 self.starts = now.starts;
                 self.is_unread = true;
+                self.has_lines = false;
                 self.facts.iter_mut().for_each(|facts| facts.state = State::Running);
             }
             let next = match self.pass(&now).await {
@@ -250,7 +253,8 @@ impl Follower {
         let ended = self.read(true).await?;
         match ended {
             Ended::Stopped => return Ok(Next::End),
-            Ended::Whole => self.is_unread = false,
+            // An engine answers with an empty log, too, when the container is just being removed.
+            Ended::Whole => self.is_unread = !self.has_lines && began.elapsed() < BACKOFF.first,
             Ended::Left => {}
         }
         self.facts = None;
@@ -403,6 +407,7 @@ impl Follower {
     async fn deliver(&mut self) -> bool {
         let Some(logs) = &mut self.logs else { return true };
         for chunk in logs.ready() {
+            self.has_lines |= !chunk.lines.is_empty();
             if self.shared.hooks.chunks.send(chunk).await.is_err() {
                 return false;
             }
@@ -424,7 +429,7 @@ impl Follower {
             self.shared.hooks.metrics.add(Metric::MissedContainers, &self.shared.source_name, 1);
             tracing::warn!(
                 container = short(&self.id),
-                "cannot read the log of a container: it was removed before it could be asked for; its lines are lost"
+                "cannot read the log of a container: it was removed before it could be asked for; lines of it may be lost"
             );
         }
         for source in self.logs.iter().flat_map(Logs::sources) {
