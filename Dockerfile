@@ -17,7 +17,7 @@ COPY src src
 COPY agent.toml.example ./
 RUN touch src/main.rs src/lib.rs \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target x86_64-unknown-linux-gnu \
- && mkdir -p /image/etc/logferry /image/var/lib/logferry \
+ && mkdir -p /image/etc/logferry /state/logferry \
  && cp target/x86_64-unknown-linux-gnu/release/logferry /image/logferry
 COPY deploy/docker/agent.toml /image/etc/logferry/agent.toml
 
@@ -25,8 +25,8 @@ COPY deploy/docker/agent.toml /image/etc/logferry/agent.toml
 # `--user 65534:$(stat -c %g /var/run/docker.sock)` to be without root, as deploy/compose does.
 FROM scratch
 COPY --from=build /image /
-# A named volume takes over this folder's owner.
-COPY --from=build --chown=65534:65534 /image/var/lib/logferry /var/lib/logferry
+# A named volume takes over the owner of the folder that it covers.
+COPY --from=build --chown=65534:65534 /state /var/lib
 VOLUME /var/lib/logferry
 HEALTHCHECK --interval=30s --timeout=5s CMD ["/logferry", "health"]
 ENTRYPOINT ["/logferry"]
