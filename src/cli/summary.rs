@@ -45,7 +45,7 @@ pub fn line(summary: &Summary) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "for people: three digits are shown")]
 fn ratio(summary: &Summary) -> String {
-    if summary.wire_bytes == 0 || summary.bytes == 0 {
+    if summary.wire_bytes == 0 || summary.bytes <= summary.wire_bytes {
         return String::new();
     }
     format!(", {:.1} times smaller than read", summary.bytes as f64 / summary.wire_bytes as f64)
