@@ -207,7 +207,8 @@ impl Found {
         &self.spans
     }
 
-    /// The same for a text that may have escapes left: what they hide is found, and no escape is cut.
+    /// The same for a text that may have escapes left: what they hide is found, and no escape is cut. Where the end of a
+    /// hit cannot be told, the whole text is one.
     pub(super) fn search_through(
         &mut self,
         text: &str,
@@ -226,6 +227,10 @@ impl Found {
             self.spans.iter_mut().for_each(|span| *span = undone.widen(*span));
         }
         self.settle();
+        if undone.is_tangled() {
+            self.spans.truncate(1);
+            self.spans.iter_mut().for_each(|span| *span = Span { start: 0, end: text.len(), quote: None, ..*span });
+        }
         &self.spans
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Undone {
     text: String,
     /// In order.
     marks: Vec<Mark>,
+    /// Quotes are hidden by escapes, and escapes of several depths are mixed: where a string ends cannot be told.
+    is_tangled: bool,
 }
 
 /// An escape: where it stood, with all its backslashes, and where the undone text has what it means.
@@ -38,12 +40,18 @@ impl Undone {
             return false;
         }
         let bytes = source.as_bytes();
+        let (mut hides_quotes, mut is_deep) = (false, false);
         let mut copied = 0;
         let mut at = 0;
         while let Some(run) = memchr(b'\\', &bytes[at..]).map(|offset| at + offset) {
             let slashes = bytes[run..].iter().take_while(|&&byte| byte == b'\\').count();
             at = run + slashes;
-            let Some(character) = unit(&bytes[at..]) else { continue };
+            let Some(character) = unit(&bytes[at..]) else {
+                is_deep |= slashes > 1 || bytes.get(at).is_some_and(|&byte| is_quote(char::from(byte)));
+                continue;
+            };
+            hides_quotes |= is_quote(character) || character == '\\';
+            is_deep |= slashes > 1 || character == '\\';
             self.text.push_str(&source[copied..run]);
             let start = self.text.len();
             push(&mut self.text, character, slashes);
@@ -52,7 +60,13 @@ impl Undone {
             copied = at;
         }
         self.text.push_str(&source[copied..]);
+        self.is_tangled = hides_quotes && is_deep;
         !self.marks.is_empty()
+    }
+
+    /// Whether where a string ends cannot be told.
+    pub(super) const fn is_tangled(&self) -> bool {
+        self.is_tangled
     }
 
     pub(super) fn text(&self) -> &str {
@@ -96,11 +110,15 @@ fn push(text: &mut String, character: char, slashes: usize) {
     // An even number hides an escape of a string further within, whose quote would take about twice as many.
     let depth = if slashes % 2 == 1 { slashes } else { 2 * slashes - 1 };
     match character {
-        '"' | '\'' | '`' => text.extend(std::iter::repeat_n('\\', depth).chain([character])),
+        _ if is_quote(character) => text.extend(std::iter::repeat_n('\\', depth).chain([character])),
         '\\' => text.extend(std::iter::repeat_n('\\', depth + 1)),
         _ if character.is_control() => text.push(' '),
         _ => text.push(character),
     }
+}
+
+const fn is_quote(character: char) -> bool {
+    matches!(character, '"' | '\'' | '`')
 }
 
 /// Undoes one level of the escapes of `text` into `out`; what is no escape stays. `false`: nothing was to be undone.

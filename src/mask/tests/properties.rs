@@ -113,7 +113,7 @@ fn undone(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_masked_alike_alone_and_in_a_chunk_and_only_once(text in prop_oneof![any::<String>(), dense()]) {
