@@ -171,7 +171,8 @@ fn placeholder(inside: &str) -> Result<Part, Fault> {
         Some(key) => Ok(Part::Field(key)),
         None => {
             let known = FIELDS.map(|key| format!("{{{}}}", key.name())).join(", ");
-            Err(fault(format!("there is no {{{inside}}}")).hint(format!("{{time:%Y.%m.%d}}, {known}, {{level}}, {{field:NAME}}")))
+            Err(fault(format!("there is no {{{inside}}}"))
+                .hint(format!("{{time:%Y.%m.%d}}, {known}, {{level}}, {{field:NAME}}")))
         }
     }
 }
