@@ -20,6 +20,7 @@ pub mod filter;
 pub mod mask;
 pub mod output;
 pub mod pack;
+pub mod queue;
 pub mod ship;
 pub mod track;
 
