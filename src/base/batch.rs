@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::counts::Counts;
 use super::source::Source;
 
-/// A sealed request body. Its bytes never change: it is sent as often as needed.
-#[derive(Debug)]
+/// A sealed request body. Its bytes never change: it is sent as often as needed. A clone shares them.
+#[derive(Clone, Debug)]
 pub struct Batch {
+    /// Which batch of its lane; given when it is handed over.
+    pub number: u64,
     /// The body, compressed if `gzip`.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Whether `body` is gzip.
     pub gzip: bool,
     /// Length of the body before compression, in bytes.
@@ -27,11 +31,17 @@ pub struct Batch {
 pub struct Span {
     /// Whose chunk.
     pub source: Arc<Source>,
-    /// Which chunk: counts up in each source, output and run, without holes.
+    /// Which chunk: counts up in each source, output and run, without holes. [`Span::SETTLED`] for one that is settled
+    /// already, or will be read again.
     pub seq: u64,
     /// Its items in the batch. 0 where all its lines were dropped: it then only moves the watermark.
     pub items: u32,
     /// What became of its lines before they were items: read, dropped, cut. Delivered and parked are for the store's
     /// answer to say.
     pub counts: Counts,
+}
+
+impl Span {
+    /// A sequence number that no chunk has: what becomes of the span is of no consequence.
+    pub const SETTLED: u64 = u64::MAX;
 }

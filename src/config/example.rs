@@ -11,7 +11,7 @@ pub const EXAMPLE: &str = include_str!("../../agent.toml.example");
 mod tests {
     use super::*;
     use crate::config::{Config, Extent, Report, Severity, fields, parse};
-    use crate::{admin, collect, config, filter, mask, output, pack, ship};
+    use crate::{admin, collect, config, filter, mask, output, pack, queue, ship};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -101,6 +101,7 @@ mod tests {
             fields::of::<mask::RuleConfig>(),
             fields::of::<output::Config>(),
             fields::of::<pack::Config>(),
+            fields::of::<queue::Config>(),
             fields::of::<ship::Config>(),
         ];
         for name in rooms.concat() {
@@ -115,8 +116,13 @@ mod tests {
 
     #[test]
     fn no_key_of_an_output_belongs_to_two_rooms() {
-        let rooms =
-            [fields::of::<output::Config>(), fields::of::<pack::Config>(), fields::of::<ship::Config>(), &["when"]];
+        let rooms = [
+            fields::of::<output::Config>(),
+            fields::of::<pack::Config>(),
+            fields::of::<queue::Config>(),
+            fields::of::<ship::Config>(),
+            &["when"],
+        ];
         let mut names = rooms.concat();
         let count = names.len();
         names.sort_unstable();

@@ -15,7 +15,7 @@ use super::tree::{self, Removed};
 use super::words::{self, nearest};
 use super::{Config, Output, Source, check, containers, fields};
 use crate::base::source::Kind;
-use crate::{collect, output, pack, ship};
+use crate::{collect, output, pack, queue, ship};
 
 /// Where a file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["agent.toml", "/etc/logferry/agent.toml"];
@@ -215,13 +215,19 @@ impl Reader<'_> {
             // Told already.
             rest.remove("type");
         }
-        let rooms =
-            [fields::of::<output::Config>(), fields::of::<pack::Config>(), fields::of::<ship::Config>(), &["when"]];
-        let [output, pack, ship, mut when] = self.split(&rest, rooms);
+        let rooms = [
+            fields::of::<output::Config>(),
+            fields::of::<pack::Config>(),
+            fields::of::<queue::Config>(),
+            fields::of::<ship::Config>(),
+            &["when"],
+        ];
+        let [output, pack, queue, ship, mut when] = self.split(&rest, rooms);
         let when = when.remove("when").map(|value| self.section(&value));
         Some(Output {
             output: self.read(span, &output)?,
             pack: self.read(span, &pack)?,
+            queue: self.read(span, &queue)?,
             ship: self.read(span, &ship)?,
             when,
         })

@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 use crate::base::quantity::{Size, Span};
 use crate::base::source::Kind;
-use crate::{admin, collect, filter, mask, output, pack, ship};
+use crate::{admin, collect, filter, mask, output, pack, queue, ship};
 
 pub use example::EXAMPLE;
 pub use expand::Environment;
@@ -83,13 +83,15 @@ pub enum Source {
     Stdin(collect::file::Config),
 }
 
-/// One `[output.NAME]`: one table for the user, three rooms below it.
+/// One `[output.NAME]`: one table for the user, four rooms below it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// What is written.
     pub output: output::Config,
     /// When a batch is closed.
     pub pack: pack::Config,
+    /// What waits on disk while its store is away.
+    pub queue: queue::Config,
     /// Where it goes.
     pub ship: ship::Config,
     /// Which records it gets. `None`: all.
@@ -186,6 +188,7 @@ impl Config {
         let print = Output {
             output: output::Config { kind: output::Kind::Stdout, ..Default::default() },
             pack: pack::Config { gzip_level: 0, ..Default::default() },
+            queue: queue::Config::default(),
             ship: ship::Config::default(),
             when: None,
         };

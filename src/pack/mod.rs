@@ -150,7 +150,7 @@ impl Packer {
         } else {
             Vec::new()
         };
-        Some(Batch { body, gzip, raw_len, items, spans, unsure })
+        Some(Batch { number: 0, body: body.into(), gzip, raw_len, items, spans, unsure })
     }
 }
 

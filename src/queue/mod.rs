@@ -36,6 +36,7 @@
 //! file, the rest of the segment is damaged. Damage at the very end is taken for the torn tail of a push that never
 //! returned, and cut off.
 
+mod config;
 mod error;
 mod frame;
 mod head;
@@ -50,6 +51,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use config::{Config, Full};
 pub use error::Error;
 pub use frame::{Sealed, Span};
 use index::{Index, Place};

@@ -85,6 +85,8 @@ pub struct Outcome {
 /// What became of one batch.
 #[derive(Clone, Debug)]
 pub struct Settled {
+    /// Of the batch in its lane.
+    pub number: u64,
     /// One a span, in their order.
     pub outcomes: Vec<Outcome>,
     /// For `type = "file"`: bytes written in all, rotated files included, this batch included. What
@@ -209,15 +211,16 @@ impl Destination {
     }
 
     async fn deliver(&self, lane: u32, mut batch: Batch, settle: &Settle) -> Result<(), Error> {
+        let number = batch.number;
         if batch.items == 0 {
             let outcomes = batch.spans.iter().map(all_delivered).collect();
-            settle(Settled { outcomes, written: None });
+            settle(Settled { number, outcomes, written: None });
             return Ok(());
         }
         match &self.end {
             End::Store(store) => {
                 let outcomes = Delivery::new(self, store, lane, &mut batch).run().await?;
-                settle(Settled { outcomes, written: None });
+                settle(Settled { number, outcomes, written: None });
             }
             End::Local(writer) => {
                 let mut writer = Arc::clone(writer).lock_owned().await;
@@ -227,7 +230,7 @@ impl Destination {
                 let (written, _locked, batch) = tokio::task::spawn_blocking(write).await.map_err(Error::Panicked)?;
                 self.metrics.add(Metric::SentBytes, &self.name, batch_bytes);
                 let outcomes = batch.spans.iter().map(all_delivered).collect();
-                settle(Settled { outcomes, written: written? });
+                settle(Settled { number, outcomes, written: written? });
             }
         }
         Ok(())

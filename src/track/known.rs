@@ -38,6 +38,19 @@ pub struct Tracked {
     replay: Vec<Note>,
 }
 
+/// A chunk that lies in a queue on disk.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Which chunk.
+    pub note: Note,
+    /// Where reading goes on after it.
+    pub cursor: Cursor,
+    /// Its lines.
+    pub lines: u64,
+    /// The bytes that it was read from.
+    pub bytes: u64,
+}
+
 /// A source as it is found.
 pub struct Seen<'a> {
     /// How to know it again.
@@ -61,6 +74,11 @@ impl Sources {
     }
 
     /// One that may have been let go.
+    pub fn get(&self, id: SourceId) -> Option<&Tracked> {
+        self.by_id.get(&id)
+    }
+
+    /// The same, to be changed.
     pub fn find_mut(&mut self, id: SourceId) -> Option<&mut Tracked> {
         self.by_id.get_mut(&id)
     }
@@ -208,6 +226,18 @@ impl Tracked {
         if let (Identity::File { path, .. }, Identity::File { path: first_path, .. }) = (&mut self.identity, first) {
             *path = first_path;
         }
+    }
+
+    /// Takes in the oldest chunk that an earlier run noted, if it is this one, without reading it: it lies in a queue.
+    /// Gives its sequence number.
+    pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
+        if self.replay.first() != Some(&queued.note) {
+            return None;
+        }
+        self.replay.remove(0);
+        self.read_to = Some(queued.cursor.clone());
+        let counts = Counts { read: queued.lines, bytes: queued.bytes, ..Counts::default() };
+        Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
     }
 
     /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.

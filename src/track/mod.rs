@@ -19,8 +19,8 @@ pub use store::{Error, Hold, hold};
 use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
-pub use known::Seen;
 use known::Sources;
+pub use known::{Queued, Seen};
 
 /// Tracks all sources of one output. Shared; touched per chunk and per batch.
 #[derive(Debug)]
@@ -64,6 +64,16 @@ impl Tracker {
     /// # Errors
     /// When the folder cannot be written, or the checkpoint is damaged.
     pub fn open(folder: Option<&Path>) -> Result<Self, Error> {
+        Self::open_with(folder, &[]).map(|(tracker, _)| tracker)
+    }
+
+    /// The same with what lies in the output's queue, oldest first: it need not be read again. Also gives the sequence
+    /// number of each; `None` where it is settled already, or where something before it must be read again, and so it
+    /// too.
+    ///
+    /// # Errors
+    /// As [`Tracker::open`].
+    pub fn open_with(folder: Option<&Path>, queued: &[Queued]) -> Result<(Self, Vec<Option<u64>>), Error> {
         let mut state = State {
             store: None,
             sources: Sources::default(),
@@ -83,9 +93,18 @@ impl Tracker {
             }
             entries.into_iter().for_each(|entry| state.sources.remember(entry));
         }
+        let take = |one: &Queued| state.sources.find_mut(one.note.source)?.take_queued(one);
+        let seqs = queued.iter().map(take).collect();
         let tracker = Self { state: Mutex::new(state), saving: Mutex::new(()) };
         tracker.save_with(true)?;
-        Ok(tracker)
+        Ok((tracker, seqs))
+    }
+
+    /// A chunk in flight: its note, and where reading goes on after it. `None`: it is settled.
+    #[must_use]
+    pub fn flight(&self, source: SourceId, seq: u64) -> Option<(Note, Cursor)> {
+        let state = self.lock();
+        state.sources.get(source)?.watermark.flight(seq).map(|(note, cursor)| (note.clone(), cursor.clone()))
     }
 
     /// Finds a source again, or takes it in under the id `minted`.

@@ -129,6 +129,8 @@ pub struct Store {
     notes: File,
     notes_number: u64,
     notes_len: u64,
+    /// How long the current notes file was when it was begun.
+    notes_first_len: u64,
     unsynced: bool,
 }
 
@@ -143,8 +145,14 @@ impl Store {
         let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
         let (notes, last) = read_notes(folder, first)?;
         let (file, number) = (open_notes(folder, last + 1)?, last + 1);
-        let store =
-            Self { folder: folder.to_owned(), notes: file, notes_number: number, notes_len: 0, unsynced: false };
+        let store = Self {
+            folder: folder.to_owned(),
+            notes: file,
+            notes_number: number,
+            notes_len: 0,
+            notes_first_len: 0,
+            unsynced: false,
+        };
         Ok((store, checkpoint, notes))
     }
 
@@ -176,10 +184,12 @@ impl Store {
         Ok(())
     }
 
-    /// Whether so much was noted that a new file should be begun.
+    /// Whether so much was noted that a new file should be begun: what is still in flight then is copied, so it must be the
+    /// smaller part.
     #[must_use]
     pub fn notes_are_long(&self) -> bool {
-        self.notes_len > if cfg!(test) { 200 } else { 1 << 20 }
+        let long = if cfg!(test) { 200 } else { 1 << 20 };
+        self.notes_len > long.max(2 * self.notes_first_len)
     }
 
     /// Begins a new notes file that holds only `still_flying`. The old ones count until a checkpoint names the new.
@@ -192,6 +202,7 @@ impl Store {
         self.notes_number += 1;
         self.notes_len = 0;
         self.append(still_flying)?;
+        self.notes_first_len = self.notes_len;
         self.sync()
     }
 

@@ -59,6 +59,13 @@ impl Watermark {
         passed
     }
 
+    /// A chunk in flight: its note, and where reading goes on after it. `None`: it is settled.
+    #[must_use]
+    pub fn flight(&self, seq: u64) -> Option<(&Note, &Cursor)> {
+        let index = usize::try_from(seq.checked_sub(self.first_seq)?).ok()?;
+        self.flights.get(index).map(|flight| (&flight.note, &flight.cursor))
+    }
+
     /// The notes of the chunks in flight, oldest first.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         self.flights.iter().map(|flight| &flight.note)
