@@ -105,8 +105,8 @@ pub struct Frame {
     pub number: u64,
     /// When it was pushed, in ms since 1970.
     pub queued_ms: i64,
-    /// It was there when the queue was opened: an earlier run may have sent it. Frames are sent in order, so once a
-    /// store turns out to have nothing of one, it has nothing of the later ones either.
+    /// It was there when the queue was opened: an earlier run may have sent it. Frames are sent in order, so those
+    /// after one of which the store certainly has nothing were not sent.
     pub perhaps_sent: bool,
     /// The batch as it was pushed.
     pub sealed: Sealed,
@@ -184,7 +184,8 @@ impl Queue {
     /// The oldest frame; the same again until it is [done](Queue::done).
     ///
     /// # Errors
-    /// As the file system gives them. The next call tries the same frame again.
+    /// As the file system gives them. The next call tries the same frame again; to give it up, it can be settled: its
+    /// number is what [`Queue::settled`] says.
     pub fn take(&self) -> Result<Option<Taken>, Error> {
         let Some(place) = lock(&self.index).take() else { return Ok(None) };
         let (header, body) = segment::read(&self.folder, &place)?;

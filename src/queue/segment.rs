@@ -12,9 +12,9 @@ use crate::base::durable;
 
 const MAGIC: [u8; 8] = *b"lf-queue";
 
-type Reader = BufReader<File>;
-
 const EXTENSION: &str = ".segment";
+
+type Reader = BufReader<File>;
 
 /// The file of the segment whose first frame has this number.
 pub fn path(folder: &Path, first: u64) -> PathBuf {
@@ -95,6 +95,7 @@ impl Segment {
             file.sync_data()
         };
         if let Err(error) = write(&mut self.file) {
+            // The error that matters is the first; a tail that stays is ignored.
             let _ = self.file.set_len(self.len);
             return Err(Error::io("write", &self.path)(error));
         }
@@ -160,7 +161,9 @@ impl Scan {
                     let place = Place { number, segment: self.first, offset, len: frame_len, queued_ms };
                     self.frames.push((place, header.spans.into_owned()));
                 }
-                _ => drop(reader.seek(SeekFrom::Start(at))?),
+                _ => {
+                    reader.seek(SeekFrom::Start(at))?;
+                }
             }
         }
         self.rest = len - self.good_end;

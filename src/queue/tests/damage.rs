@@ -7,7 +7,7 @@ fn one_segment(frames: u64) -> (tempfile::TempDir, PathBuf, Vec<u8>, Vec<std::op
     let folder = tempfile::tempdir().unwrap();
     push(&open(folder.path()).0, 0..frames);
     let path = segment::path(folder.path(), 0);
-    assert_eq!(segments(folder.path()), [path.clone()]);
+    assert_eq!(segments(folder.path()), std::slice::from_ref(&path));
     let bytes = fs::read(&path).unwrap();
     let mut begin = 28;
     let ranges = (0..frames).map(|number| {

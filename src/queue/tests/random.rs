@@ -129,7 +129,7 @@ impl Model {
     fn push(&mut self, body: usize) {
         let number = self.next;
         let mut sealed = batch(self.pushed, body);
-        sealed.unsure = body % 2 == 0;
+        sealed.unsure = body.is_multiple_of(2);
         self.pushed += 1;
         assert_eq!(self.queue.push(&sealed, 0).unwrap(), Push::Queued(number));
         let segment = *segment::list(self.folder.path()).unwrap().last().unwrap();
