@@ -78,6 +78,11 @@ impl Follow {
         self.look_at_ms = 0;
     }
 
+    /// Whether the file still lies there: a deleted one is gone when it is closed, and takes its room until then.
+    pub fn can_wait(&self) -> bool {
+        !self.follower.is_deleted()
+    }
+
     /// Takes note of a new path. Records keep the path under which the file was first seen.
     pub fn renamed(&mut self, path: PathBuf) {
         let source = Arc::clone(self.follower.source());

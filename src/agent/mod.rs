@@ -1,11 +1,13 @@
 //! The wiring: what is started, in which order, and how it ends. Knows every room; decides nothing that a room could.
 //!
-//! Each output has a [route](route::Route) of its own from the sources to its store. Start: state, routes, workers,
+//! Each output has a route of its own from the sources to its store. Start: state, routes, workers,
 //! sources. Stop: sources, workers (which hand over what they have), lanes (which have until the deadline), and last the
 //! checkpoints. What is not delivered by then is read again by the next run.
 
 mod follow;
 mod machine;
+mod outlet;
+mod queues;
 mod route;
 mod sources;
 mod stop;
@@ -26,7 +28,7 @@ use crate::config::Config;
 use crate::filter::Filter;
 use crate::mask::Masker;
 use crate::pipeline::Rules;
-use crate::{ship, track};
+use crate::{queue, ship, track};
 
 use self::route::{Common, Route, Share, Tasks};
 use self::stop::{Progress, Signals, Stop};
@@ -49,6 +51,9 @@ pub enum Error {
     /// The state folder cannot be used.
     #[error(transparent)]
     State(#[from] track::Error),
+    /// A queue on disk cannot be used.
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
     /// A room refused its configuration.
     #[error("cannot start: {}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
     Configuration(Vec<Fault>),
@@ -135,22 +140,23 @@ impl Agent {
             masker: Masker::new(&config.mask)?,
             host_name: config.agent.host_name(),
         };
+        let common = Common {
+            rules: Arc::new(rules),
+            seldom: Arc::default(),
+            stop: Stop::new(),
+            give_up: tokio::sync::watch::channel(false).0,
+            once: options.once,
+            share: Share::of(config),
+        };
         let mut routes = Vec::new();
         for (name, output) in &config.outputs {
-            routes.push(Route::new(name, output, state_dir).await?);
+            routes.push(Route::new(name, output, state_dir, &common).await?);
         }
         let mut agent = Self {
             options,
             stop_within: config.agent.stop_within.0,
             _hold: hold,
-            common: Common {
-                rules: Arc::new(rules),
-                seldom: Arc::default(),
-                stop: Stop::new(),
-                give_up: tokio::sync::watch::channel(false).0,
-                once: options.once,
-                share: Share::of(config),
-            },
+            common,
             routes: routes.into(),
             tasks: Tasks::default(),
             began: Instant::now(),
@@ -246,7 +252,7 @@ impl Agent {
         self.common.stop.now();
         while self.saving.join_next().await.is_some() {}
         for route in self.routes.iter() {
-            route.tracker.save()?;
+            route.save()?;
         }
         let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
         fault.map_or_else(|| Ok(Summary { interrupted, gave_up, ..self.summary() }), Err)
@@ -261,7 +267,7 @@ impl Agent {
         while self.saving.try_join_next().is_some() {}
         if self.saving.is_empty() {
             let (routes, seldom) = (Arc::clone(&self.routes), Arc::clone(&self.common.seldom));
-            self.saving.spawn_blocking(move || routes.iter().for_each(|route| route.save(&seldom)));
+            self.saving.spawn_blocking(move || routes.iter().for_each(|route| route.save_or_say(&seldom)));
         }
     }
 

@@ -22,12 +22,14 @@ use crate::filter::Condition;
 use crate::output::{Encoder, Kind};
 use crate::pack::Packer;
 use crate::pipeline::{Part, Pipeline, Rules};
+use crate::queue::Queue;
 use crate::ship::{self, Destination, Settled};
 use crate::track::{self, Settlement, Tracker};
 
-use super::Error;
+use super::outlet::{self, Outlet};
 use super::sources::Workers;
 use super::worker::{Input, Worker};
+use super::{Error, queues};
 
 /// Batches that wait in a lane while one is sent.
 const LANE_DEPTH: usize = 1;
@@ -53,6 +55,8 @@ pub struct Route {
     /// Its store.
     pub destination: Arc<Destination>,
     config: Output,
+    /// One a worker, and one for each queue that an earlier run with more workers left.
+    outlets: Arc<[Arc<outlet::Shared>]>,
 }
 
 /// What all routes share.
@@ -107,9 +111,12 @@ impl Route {
     ///
     /// # Errors
     /// All faults of its configuration at once; state that cannot be used; a file that cannot be cut back.
-    pub async fn new(name: &str, config: &Output, state_dir: Option<&Path>) -> Result<Self, Error> {
+    pub async fn new(name: &str, config: &Output, state_dir: Option<&Path>, common: &Common) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
-        let tracker = Tracker::open(state_dir.map(|folder| track::folder_of(folder, name)).as_deref())?;
+        let folder = state_dir.map(|state_dir| track::folder_of(state_dir, name));
+        let queues = queues::open(folder.as_deref(), config, common.share.workers)?;
+        let (tracker, queues) = queues::track(folder.as_deref(), queues)?;
+        let tracker = Arc::new(tracker);
         let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(&metrics))?;
         match tracker.written() {
             Some(written) => destination.truncate_to(written).await?,
@@ -121,7 +128,8 @@ impl Route {
         }
         Ok(Self {
             name: name.into(),
-            tracker: Arc::new(tracker),
+            outlets: queues::outlets(queues, config.queue.queue_full, &tracker, &common.seldom),
+            tracker,
             metrics,
             destination: Arc::new(destination),
             config: config.clone(),
@@ -133,10 +141,12 @@ impl Route {
     /// # Errors
     /// All faults at once; what the system refuses.
     pub fn start(&self, common: &Common, tasks: &mut Tasks) -> Result<Workers, Error> {
-        let mut ways = Vec::new();
+        let (mut ways, mut lanes) = (Vec::new(), Vec::new());
         for index in 0..common.share.workers {
             let (way, inputs) = mpsc::channel::<Input>(INPUTS);
-            let worker = self.worker(inputs, common, &mut tasks.lanes)?;
+            let lane = self.lane(common, &mut tasks.lanes);
+            let worker = self.worker(inputs, Outlet::new(lane.clone(), Arc::clone(&self.outlets[index])), common)?;
+            lanes.push(lane);
             let (ended, end) = oneshot::channel();
             std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
                 worker.run();
@@ -146,28 +156,46 @@ impl Route {
             tasks.workers.spawn(end);
             ways.push(way);
         }
+        self.drain(&lanes, common, &mut tasks.lanes);
         Ok(Workers(ways))
     }
 
-    fn worker(
-        &self,
-        inputs: mpsc::Receiver<Input>,
-        common: &Common,
-        lanes: &mut JoinSet<Result<(), ship::Error>>,
-    ) -> Result<Worker, Error> {
+    /// Starts a lane.
+    fn lane(&self, common: &Common, lanes: &mut JoinSet<Result<(), ship::Error>>) -> mpsc::Sender<Batch> {
+        let (batches, lane) = mpsc::channel::<Batch>(LANE_DEPTH);
+        let outlets = Arc::clone(&self.outlets);
+        let settle = settle(Arc::clone(&self.name), Arc::clone(&self.tracker), Arc::clone(&self.metrics), outlets);
+        lanes.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, common.give_up.subscribe()));
+        batches
+    }
+
+    /// Starts what empties the queues.
+    fn drain(&self, lanes: &[mpsc::Sender<Batch>], common: &Common, tasks: &mut JoinSet<Result<(), ship::Error>>) {
+        for (index, outlet) in self.outlets.iter().enumerate().filter(|(_, outlet)| outlet.queue().is_some()) {
+            if index >= lanes.len() {
+                outlet.leave();
+            }
+            let lane = lanes[index % lanes.len()].clone();
+            let draining = outlet::drain(Arc::clone(outlet), lane, common.stop.tasks.subscribe());
+            tasks.spawn(async {
+                draining.await;
+                Ok(())
+            });
+        }
+    }
+
+    fn worker(&self, inputs: mpsc::Receiver<Input>, outlet: Outlet, common: &Common) -> Result<Worker, Error> {
         let when = self.config.when.as_ref().map(Condition::new).transpose()?;
         let encoder = self.encoder()?;
         let packer = self.packer(&encoder, common.share.batch_bytes);
-        let (batches, lane) = mpsc::channel::<Batch>(LANE_DEPTH);
-        let settle = settle(Arc::clone(&self.name), Arc::clone(&self.tracker), Arc::clone(&self.metrics));
-        lanes.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, common.give_up.subscribe()));
         Ok(Worker {
             runtime: tokio::runtime::Handle::current(),
             inputs,
             pipeline: Pipeline::new(Arc::clone(&common.rules), encoder, when),
             part: Part::default(),
             packer,
-            batches,
+            is_urgent: false,
+            outlet,
             destination: Arc::clone(&self.destination),
             tracker: Arc::clone(&self.tracker),
             metrics: Arc::clone(&self.metrics),
@@ -202,12 +230,28 @@ impl Route {
     /// Why it is not well. Nothing: it is.
     pub fn troubles(&self) -> impl Iterator<Item = String> {
         let held = self.destination.is_held().map(|reason| format!("output {} is held: {reason}", self.name));
-        held.into_iter().chain(self.tracker.trouble())
+        let paused = self.outlets.iter().any(|outlet| outlet.is_paused());
+        let paused = paused.then(|| format!("the queue of output {} is full: reading pauses", self.name));
+        held.into_iter().chain(self.tracker.trouble()).chain(paused)
     }
 
-    /// Writes a checkpoint if anything changed; what goes wrong is said, seldom.
-    pub fn save(&self, seldom: &Seldom) {
-        let Err(error) = self.tracker.save() else { return };
+    /// Writes a checkpoint if anything changed, and lets the queues forget what it covers.
+    ///
+    /// # Errors
+    /// As the file system gives them; the last checkpoint then still holds.
+    pub fn save(&self) -> Result<(), Error> {
+        let queues: Vec<_> = self.outlets.iter().filter_map(|outlet| outlet.queue()).collect();
+        let settled: Vec<_> = queues.iter().map(|queue| queue.settled()).collect();
+        self.tracker.save()?;
+        for (queue, settled) in queues.iter().zip(settled) {
+            queue.forget(settled)?;
+        }
+        Ok(())
+    }
+
+    /// The same; what goes wrong is said, seldom.
+    pub fn save_or_say(&self, seldom: &Seldom) {
+        let Err(error) = self.save() else { return };
         let text = format!("{error}; the last checkpoint still holds and it is tried again");
         if let Some(text) = seldom.told(text, Instant::now()) {
             tracing::warn!("{text}");
@@ -220,6 +264,9 @@ impl Route {
         self.metrics.set(Metric::LagSeconds, &self.name, u64::try_from(waited_ms / 1000).unwrap_or(0));
         self.metrics.set(Metric::ChunksInFlight, &self.name, self.tracker.in_flight() as u64);
         self.metrics.set(Metric::Sources, &self.name, self.tracker.sources() as u64);
+        let queues = || self.outlets.iter().filter_map(|outlet| outlet.queue());
+        self.metrics.set(Metric::QueueBytes, &self.name, queues().map(Queue::bytes).sum());
+        self.metrics.set(Metric::QueueBatches, &self.name, queues().map(|queue| queue.frames() as u64).sum());
     }
 }
 
@@ -244,7 +291,12 @@ pub fn tell_of_changes(state_dir: &Path, config: &Config) -> Result<(), track::E
 }
 
 /// From what became of a batch to what became of its lines.
-fn settle(name: Arc<str>, tracker: Arc<Tracker>, metrics: Arc<Metrics>) -> Arc<dyn Fn(Settled) + Send + Sync> {
+fn settle(
+    name: Arc<str>,
+    tracker: Arc<Tracker>,
+    metrics: Arc<Metrics>,
+    outlets: Arc<[Arc<outlet::Shared>]>,
+) -> Arc<dyn Fn(Settled) + Send + Sync> {
     Arc::new(move |settled: Settled| {
         let settlements = settled.outcomes.into_iter().map(|outcome| {
             let mut counts = outcome.span.counts;
@@ -254,5 +306,6 @@ fn settle(name: Arc<str>, tracker: Arc<Tracker>, metrics: Arc<Metrics>) -> Arc<d
             Settlement { source: outcome.span.source.id, seq: outcome.span.seq, counts }
         });
         tracker.settle(settlements.collect(), settled.written);
+        outlets.iter().for_each(|outlet| outlet.settled(settled.number));
     })
 }

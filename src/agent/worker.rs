@@ -1,6 +1,6 @@
 //! One worker thread of one output: reads the files that it was given, takes every chunk through the pure middle, and
-//! hands sealed batches to its lane. A source stays on one worker, so its order is kept. Does not wait for the store but
-//! by a full lane.
+//! hands sealed batches to its outlet. A source stays on one worker, so its order is kept. While the store is away, files
+//! that still lie there are not read; what cannot wait is.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::base::batch::{Batch, Span};
+use crate::base::batch::Span;
 use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::metrics::{Metric, Metrics};
@@ -28,6 +28,7 @@ use crate::ship::{Destination, ParkedRecord};
 use crate::track::{self, Tracker};
 
 use super::follow::Follow;
+use super::outlet::Outlet;
 
 /// What a worker is given.
 #[derive(Debug)]
@@ -57,8 +58,10 @@ pub struct Worker {
     pub part: Part,
     /// The open batch.
     pub packer: Packer,
-    /// Where sealed ones go. Closed when the lane has ended.
-    pub batches: mpsc::Sender<Batch>,
+    /// A chunk is in it whose source cannot wait.
+    pub is_urgent: bool,
+    /// Where sealed ones go.
+    pub outlet: Outlet,
     /// Where records are set aside that its store would refuse.
     pub destination: Arc<Destination>,
     /// What is safely delivered.
@@ -124,23 +127,33 @@ impl Worker {
             |worker: &mut Self| worker.runtime.block_on(async { timeout(LAST_INPUT, worker.inputs.recv()).await });
         while let Ok(Some(input)) = next(self) {
             if let Input::Chunk(chunk) = input {
-                self.process(*chunk);
+                self.process(*chunk, true);
             }
         }
     }
 
     /// Waits for an input, a little. `false`: none can come any more.
     fn wait(&mut self, open: bool) -> bool {
-        if !open {
-            std::thread::sleep(IDLE / 10);
-            return false;
+        let is_held_up = self.is_held_up();
+        let Self { runtime, inputs, outlet, .. } = self;
+        let input = runtime.block_on(async {
+            tokio::select! {
+                input = inputs.recv(), if open => Some(input),
+                () = outlet.room(), if is_held_up => None,
+                () = tokio::time::sleep(if open { IDLE } else { IDLE / 10 }) => None,
+            }
+        });
+        match input {
+            Some(Some(input)) => self.take(input),
+            Some(None) => return false,
+            None => {}
         }
-        match self.runtime.block_on(async { timeout(IDLE, self.inputs.recv()).await }) {
-            Ok(Some(input)) => self.take(input),
-            Ok(None) => return false,
-            Err(_) => {}
-        }
-        true
+        open
+    }
+
+    /// The open batch is full, and there is no room for it: what can wait is not read.
+    fn is_held_up(&self) -> bool {
+        self.packer.is_due(clock::now_ms()) && !self.outlet.has_room()
     }
 
     fn take(&mut self, input: Input) {
@@ -148,7 +161,7 @@ impl Worker {
             Input::Follow(follow) => self.follows.push(*follow),
             Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
             Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
-            Input::Chunk(chunk) => self.process(*chunk),
+            Input::Chunk(chunk) => self.process(*chunk, true),
             Input::Finished(id) => {
                 self.pipeline.forget(id);
                 self.tracker.finish(id);
@@ -166,12 +179,17 @@ impl Worker {
         let mut busy = false;
         let mut index = 0;
         while index < self.follows.len() {
+            let can_wait = self.follows[index].can_wait();
+            if can_wait && self.is_held_up() {
+                index += 1;
+                continue;
+            }
             if let Some((chunk, identity)) = self.follows[index].read(now_ms, &mut self.spare) {
                 let (id, generation) = (chunk.source.id, chunk.generation);
                 if let Some(identity) = identity {
                     self.until_written(|tracker| tracker.identify(id, &identity, generation));
                 }
-                self.process(chunk);
+                self.process(chunk, !can_wait);
                 busy = true;
             }
             if self.follows[index].is_over() {
@@ -185,7 +203,8 @@ impl Worker {
         busy
     }
 
-    fn process(&mut self, mut chunk: Chunk) {
+    /// Takes a chunk through. `is_urgent`: its source cannot wait for a store that is away.
+    fn process(&mut self, mut chunk: Chunk, is_urgent: bool) {
         self.pipeline.process(&mut chunk, &mut self.part);
         self.count(&chunk);
         let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
@@ -193,6 +212,7 @@ impl Worker {
         let Part { body, items, counts, .. } = &mut self.part;
         let span = Span { source: Arc::clone(&chunk.source), seq, items: *items, counts: std::mem::take(counts) };
         self.packer.add(body, span, chunk.replayed, clock::now_ms());
+        self.is_urgent |= is_urgent;
         self.seal_if_due();
         self.spare.take_back(chunk);
     }
@@ -236,19 +256,19 @@ impl Worker {
         self.until(|| self.destination.park(&parked));
     }
 
+    /// A batch whose sources can wait stays open until there is room for it.
     fn seal_if_due(&mut self) {
-        if self.packer.is_due(clock::now_ms()) {
+        if self.packer.is_due(clock::now_ms()) && (self.is_urgent || self.outlet.has_room()) {
             self.seal();
         }
     }
 
-    /// Closes the open batch and hands it over, when its notes are durable. Waits while the lane is full: so reading
-    /// pauses.
+    /// Closes the open batch and hands it over, when its notes are durable.
     fn seal(&mut self) {
+        let can_wait = !std::mem::take(&mut self.is_urgent);
         let Some(batch) = self.packer.seal() else { return };
         if self.until_written(Tracker::make_durable).is_some() {
-            // A lane that has ended settles nothing more: the batch is read again by the next run.
-            let _ = self.batches.blocking_send(batch);
+            self.outlet.hand_over(batch, can_wait);
         }
     }
 

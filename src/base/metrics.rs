@@ -39,6 +39,10 @@ pub enum Metric {
     Held,
     /// Chunks that the output has not answered for.
     ChunksInFlight,
+    /// Bytes of the batches that wait on disk.
+    QueueBytes,
+    /// Batches that wait on disk.
+    QueueBatches,
     /// Bytes that wait in a source.
     LagBytes,
     /// Age of the oldest line not yet delivered.
@@ -71,6 +75,8 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::Retries, "retries_total", "output", "Attempts that must be repeated"),
     (Metric::Held, "held", "output", "1 while a fault that an operator must mend stops the output"),
     (Metric::ChunksInFlight, "chunks_in_flight", "output", "Chunks that the output has not answered for"),
+    (Metric::QueueBytes, "queue_bytes", "output", "Bytes of the batches that wait on disk"),
+    (Metric::QueueBatches, "queue_batches", "output", "Batches that wait on disk"),
     (Metric::LagBytes, "lag_bytes", "source", "Bytes that wait in the source"),
     (Metric::LagSeconds, "lag_seconds", "output", "Age of the oldest line not delivered"),
     (Metric::Sources, "sources", "output", "Sources being followed"),

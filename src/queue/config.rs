@@ -34,11 +34,7 @@ pub enum Full {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            queue_bytes: Size(1 << 30),
-            queue_age: quantity::Span(Duration::ZERO),
-            queue_full: Full::default(),
-        }
+        Self { queue_bytes: Size(1 << 30), queue_age: quantity::Span(Duration::ZERO), queue_full: Full::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
+use crate::base::batch::Span;
 use crate::base::counts::Counts;
 use crate::base::identity::{Likeness, compare};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
@@ -229,10 +230,10 @@ impl Tracked {
     }
 
     /// Takes in the oldest chunk that an earlier run noted, if it is this one, without reading it: it lies in a queue.
-    /// Gives its sequence number.
+    /// Gives its sequence number; [`Span::SETTLED`] where another must be read again before it; `None`: it is settled.
     pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
         if self.replay.first() != Some(&queued.note) {
-            return None;
+            return self.replay.contains(&queued.note).then_some(Span::SETTLED);
         }
         self.replay.remove(0);
         self.read_to = Some(queued.cursor.clone());

@@ -68,8 +68,10 @@ impl Tracker {
     }
 
     /// The same with what lies in the output's queue, oldest first: it need not be read again. Also gives the sequence
-    /// number of each; `None` where it is settled already, or where something before it must be read again, and so it
-    /// too.
+    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too; `None` where it is
+    /// settled already.
+    ///
+    /// [`Span::SETTLED`]: crate::base::batch::Span::SETTLED
     ///
     /// # Errors
     /// As [`Tracker::open`].

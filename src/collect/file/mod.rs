@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -265,6 +266,12 @@ impl Follower {
     #[must_use]
     pub const fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// Whether the file has no name any more.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     /// Reads the bytes before the offset and up to `want` after it. `false`: it is no longer the file it was. Its

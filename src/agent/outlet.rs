@@ -1,0 +1,415 @@
+//! The way from one worker to its lane, and the queue on disk beside it: there waits what cannot wait in its source while
+//! the store is away. Reads no source and sends nothing itself.
+//!
+//! Batches leave in the order in which they were read. The lane has a few in memory; only when it is full does a batch go
+//! to the queue, after a copy of each of those: so the queue, once it holds anything, holds all that is not settled, and
+//! a crash reads nothing of it again. While it holds anything every batch goes through it.
+//!
+//! A frame of the queue is one of three: a copy of a batch that is still in the lane; a copy of one that is settled by
+//! now; or a batch that was in no lane yet, which alone has entries in `waiting`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::base::batch::{Batch, Span};
+use crate::base::clock;
+use crate::base::counts::Counts;
+use crate::base::seldom::Seldom;
+use crate::base::source::{Source, SourceId};
+use crate::queue::{self, Full, Push, Queue, Sealed, Taken};
+use crate::track::{Settlement, Tracker};
+
+/// The reason under which records are counted that a full queue dropped.
+pub const QUEUE_FULL: &str = "queue_full";
+
+/// How soon a batch that found no room tries again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long to wait before a disk that refuses is tried again.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+/// What the outlets of one route have in common.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// The number of the next batch.
+    next: AtomicU64,
+    /// Frames that an earlier run left: they go before everything new, whichever worker that comes from.
+    inherited: AtomicUsize,
+}
+
+/// What a worker, its lane and those who look on share.
+#[derive(Debug)]
+pub struct Shared {
+    queue: Option<Queue>,
+    full: Full,
+    tracker: Arc<Tracker>,
+    order: Arc<Order>,
+    seldom: Arc<Seldom>,
+    state: Mutex<State>,
+    /// Something changed that the drain may wait for.
+    changed: Notify,
+    has_worker_ended: AtomicBool,
+    /// Reading waits for room in the queue.
+    is_paused: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What is in the lane and not settled, by number.
+    in_lane: BTreeMap<u64, InLane>,
+    /// Frames that were in no lane yet, by number: the sequence numbers of their spans.
+    waiting: HashMap<u64, Vec<u64>>,
+    /// Frames below this number are entered above, where they belong there.
+    known: u64,
+    /// Frames below this number were there before this run.
+    first_own: u64,
+}
+
+#[derive(Debug)]
+struct InLane {
+    /// To be copied to the queue; `None` where it came from there.
+    batch: Option<Batch>,
+    frame: Option<u64>,
+}
+
+/// A worker's end.
+#[derive(Debug)]
+pub struct Outlet {
+    lane: mpsc::Sender<Batch>,
+    shared: Arc<Shared>,
+}
+
+impl Order {
+    fn is_inherited_left(&self) -> bool {
+        self.inherited.load(Ordering::Acquire) > 0
+    }
+}
+
+/// A queue as it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The queue.
+    pub queue: Queue,
+    /// The frames that are to be sent, by number: the sequence numbers of their spans.
+    pub waiting: HashMap<u64, Vec<u64>>,
+    /// How many frames there are, settled ones included.
+    pub frames: usize,
+    /// The number after the last of them.
+    pub first_own: u64,
+}
+
+impl Shared {
+    /// With a queue, if there is to be one.
+    pub fn new(
+        opened: Option<Opened>,
+        full: Full,
+        tracker: Arc<Tracker>,
+        order: Arc<Order>,
+        seldom: Arc<Seldom>,
+    ) -> Self {
+        let mut state = State::default();
+        let queue = opened.map(|Opened { queue, waiting, frames, first_own }| {
+            order.inherited.fetch_add(frames, Ordering::AcqRel);
+            (state.waiting, state.known, state.first_own) = (waiting, first_own, first_own);
+            queue
+        });
+        Self {
+            queue,
+            full,
+            tracker,
+            order,
+            seldom,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            has_worker_ended: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
+        }
+    }
+
+    /// The queue, to be measured and to forget what a checkpoint covers.
+    pub fn queue(&self) -> Option<&Queue> {
+        self.queue.as_ref()
+    }
+
+    /// Whether reading waits because the queue is full.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// No worker has this queue any more: only what is in it is sent.
+    pub fn leave(&self) {
+        self.has_worker_ended.store(true, Ordering::Release);
+        self.changed.notify_one();
+    }
+
+    /// A batch of a lane is settled.
+    pub fn settled(&self, number: u64) {
+        if self.state().in_lane.remove(&number).is_some() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Enters a batch that goes into the lane now, under its number.
+    fn enter(&self, batch: &mut Batch, frame: Option<u64>) {
+        batch.number = self.order.next.fetch_add(1, Ordering::Relaxed);
+        let copy = (self.queue.is_some() && frame.is_none()).then(|| batch.clone());
+        self.state().in_lane.insert(batch.number, InLane { batch: copy, frame });
+    }
+
+    fn is_queued(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.frames() > 0)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, text: String) {
+        if let Some(text) = self.seldom.told(text, Instant::now()) {
+            tracing::error!("{text}");
+        }
+    }
+}
+
+impl Outlet {
+    /// Before a lane.
+    pub fn new(lane: mpsc::Sender<Batch>, shared: Arc<Shared>) -> Self {
+        Self { lane, shared }
+    }
+
+    /// Whether a batch would go straight into the lane.
+    pub fn has_room(&self) -> bool {
+        self.lane.capacity() > 0 && !self.shared.is_queued() && !self.shared.order.is_inherited_left()
+    }
+
+    /// Waits until there is room, or for as long as that makes no sense.
+    pub async fn room(&self) {
+        if self.shared.is_queued() || self.shared.order.is_inherited_left() {
+            return std::future::pending().await;
+        }
+        // A lane that has ended has room for nothing.
+        drop(self.lane.reserve().await);
+    }
+
+    /// Hands a batch over. Where there is no room, one that cannot wait goes to the queue; any other waits here, and so
+    /// does one that a full queue does not take. A lane that has ended takes no more: the batch is read again.
+    pub fn hand_over(&self, mut batch: Batch, can_wait: bool) {
+        loop {
+            if self.has_room() {
+                self.shared.enter(&mut batch, None);
+                let _ = self.lane.blocking_send(batch);
+                return;
+            }
+            let pause = match &self.shared.queue {
+                Some(queue) if !can_wait => match self.spill(queue, &batch) {
+                    Ok(true) => return,
+                    Ok(false) => LOOK_AGAIN,
+                    Err(error) => {
+                        self.shared.say(format!("{error}; reading pauses until it can be written"));
+                        DISK_RETRY
+                    }
+                },
+                _ => LOOK_AGAIN,
+            };
+            if self.lane.is_closed() {
+                return;
+            }
+            self.shared.is_paused.store(!can_wait, Ordering::Relaxed);
+            std::thread::sleep(pause);
+            self.shared.is_paused.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts a batch into the queue, after copies of those in the lane. `false`: the queue is full.
+    fn spill(&self, queue: &Queue, batch: &Batch) -> Result<bool, queue::Error> {
+        let copies: Vec<_> =
+            self.shared.state().in_lane.iter().filter_map(|(number, one)| copy(*number, one)).collect();
+        for (number, copied) in copies {
+            let Some(sealed) = self.sealed(&copied, true) else { continue };
+            let Some(frame) = self.push(queue, &sealed)? else { return Ok(false) };
+            let mut state = self.shared.state();
+            if let Some(one) = state.in_lane.get_mut(&number) {
+                (one.frame, one.batch) = (Some(frame), None);
+            }
+            state.known = frame + 1;
+        }
+        let Some(sealed) = self.sealed(batch, batch.unsure) else { return Ok(true) };
+        let Some(frame) = self.push(queue, &sealed)? else {
+            self.shared.changed.notify_one();
+            return Ok(self.shared.full == Full::DropNewest && self.drop_batch(batch));
+        };
+        let mut state = self.shared.state();
+        state.waiting.insert(frame, batch.spans.iter().map(|span| span.seq).collect());
+        state.known = frame + 1;
+        drop(state);
+        self.shared.changed.notify_one();
+        Ok(true)
+    }
+
+    /// The number of the frame that a sealed batch became. `None`: the queue is full.
+    fn push(&self, queue: &Queue, sealed: &Sealed) -> Result<Option<u64>, queue::Error> {
+        loop {
+            match queue.push(sealed, clock::now_ms())? {
+                Push::Queued(frame) => return Ok(Some(frame)),
+                Push::Full(_) if self.shared.full == Full::DropOldest && self.drop_oldest(queue)? => {}
+                Push::Full(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// A batch as the queue keeps it. `None`: it is settled by now.
+    fn sealed(&self, batch: &Batch, unsure: bool) -> Option<Sealed> {
+        let spans = batch.spans.iter().map(|span| self.queued(span)).collect::<Option<_>>()?;
+        let Batch { body, gzip, raw_len, items, .. } = batch;
+        Some(Sealed { body: body.to_vec(), gzip: *gzip, raw_len: *raw_len, items: *items, spans, unsure })
+    }
+
+    /// What the next run must know of a span. Nothing, where it is settled.
+    fn queued(&self, span: &Span) -> Option<queue::Span> {
+        let (note, cursor) = self.shared.tracker.flight(span.source.id, span.seq)?;
+        Some(queue::Span {
+            kind: span.source.kind,
+            name: span.source.name.to_string(),
+            note,
+            cursor,
+            lines: span.counts.read,
+            items: span.items,
+            counts: span.counts.clone(),
+        })
+    }
+
+    /// Drops the oldest frame that waits, and counts it. `false`: there is none.
+    fn drop_oldest(&self, queue: &Queue) -> Result<bool, queue::Error> {
+        let Some(dropped) = queue.drop_oldest()? else { return Ok(false) };
+        let seqs = self.shared.state().waiting.remove(&dropped.number).unwrap_or_default();
+        let spans = dropped.spans.unwrap_or_default();
+        let settlements = spans
+            .into_iter()
+            .zip(seqs)
+            .map(|(span, seq)| dropped_by_queue(span.note.source, seq, span.items, span.counts));
+        self.shared.tracker.settle(settlements.collect(), None);
+        Ok(true)
+    }
+
+    fn drop_batch(&self, batch: &Batch) -> bool {
+        let dropped = |span: &Span| dropped_by_queue(span.source.id, span.seq, span.items, span.counts.clone());
+        self.shared.tracker.settle(batch.spans.iter().map(dropped).collect(), None);
+        true
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.shared.leave();
+    }
+}
+
+fn copy(number: u64, one: &InLane) -> Option<(u64, Batch)> {
+    one.batch.clone().map(|batch| (number, batch))
+}
+
+fn dropped_by_queue(source: SourceId, seq: u64, items: u32, mut counts: Counts) -> Settlement {
+    if items > 0 {
+        *counts.dropped.entry(QUEUE_FULL.to_owned()).or_default() += u64::from(items);
+    }
+    Settlement { source, seq, counts }
+}
+
+/// Sends what waits in the queue through the lane, one frame at a time. Ends when told to stop, or when the worker has
+/// ended and nothing is left.
+pub async fn drain(shared: Arc<Shared>, lane: mpsc::Sender<Batch>, mut stop: watch::Receiver<bool>) {
+    let work = async {
+        while let Some(taken) = next(&shared).await {
+            pass(&shared, &lane, taken).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = async { let _ = stop.wait_for(|stop| *stop).await; } => {}
+    }
+}
+
+/// The oldest frame, once there is one.
+async fn next(shared: &Arc<Shared>) -> Option<Taken> {
+    loop {
+        let is_known =
+            shared.queue.as_ref().is_some_and(|queue| queue.frames() > 0 && queue.settled() < shared.state().known);
+        if is_known {
+            let asked = Arc::clone(shared);
+            let take = move || asked.queue.as_ref().map_or(Ok(None), Queue::take);
+            match tokio::task::spawn_blocking(take).await {
+                Ok(Ok(Some(taken))) => return Some(taken),
+                Ok(Ok(None)) | Err(_) => {}
+                Ok(Err(error)) => {
+                    shared.say(format!("{error}; it is tried again"));
+                    tokio::time::sleep(DISK_RETRY).await;
+                }
+            }
+        } else if shared.has_worker_ended.load(Ordering::Acquire) && !shared.is_queued() {
+            return None;
+        } else {
+            shared.changed.notified().await;
+        }
+    }
+}
+
+/// Sees one frame through: sends it unless the lane has or had it, and waits until it is settled.
+async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
+    let number = match taken {
+        Taken::Good(frame) => {
+            let number = frame.number;
+            let seqs = shared.state().waiting.remove(&number);
+            if let Some(seqs) = seqs {
+                let is_own = number >= shared.state().first_own;
+                while is_own && shared.order.is_inherited_left() {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                let mut batch = batch_of(frame, &seqs);
+                shared.enter(&mut batch, Some(number));
+                if lane.send(batch).await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+            number
+        }
+        Taken::Damaged(unsent) => {
+            shared.say("a batch in the queue is damaged; its lines are read again at the next start".to_owned());
+            shared.state().waiting.remove(&unsent.number);
+            unsent.number
+        }
+    };
+    let is_in_lane = |state: &State| state.in_lane.values().any(|one| one.frame == Some(number));
+    while is_in_lane(&shared.state()) {
+        shared.changed.notified().await;
+    }
+    if let Some(queue) = &shared.queue {
+        queue.done(number);
+    }
+    if number < shared.state().first_own {
+        shared.order.inherited.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A frame as a batch of this run.
+fn batch_of(frame: queue::Frame, seqs: &[u64]) -> Batch {
+    let Sealed { body, gzip, raw_len, items, spans, unsure } = frame.sealed;
+    let spans = spans.into_iter().zip(seqs).map(|(span, seq)| Span {
+        source: Arc::new(Source::known_by_name(span.note.source, span.kind, &span.name)),
+        seq: *seq,
+        items: span.items,
+        counts: span.counts,
+    });
+    Batch {
+        number: 0,
+        body: body.into(),
+        gzip,
+        raw_len,
+        items,
+        spans: spans.collect(),
+        unsure: unsure || frame.perhaps_sent,
+    }
+}
