@@ -1,0 +1,114 @@
+//! A store that is away for long, while files rotate and the rotated ones are deleted: what cannot wait in its source
+//! waits on disk, over kills, and arrives once when the store is back.
+
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::checker::Checker;
+use crate::generate::Generator;
+use crate::harness::{Agent, Ground, PATIENCE, now_ms, unique, wait_until};
+use crate::store::Store;
+
+const ROTATIONS: u64 = 20;
+const LINES_A_FILE: u64 = 5_000;
+const LINES: u64 = ROTATIONS * LINES_A_FILE;
+
+/// Of the bytes read, at most, in the queue.
+const MOST_QUEUED: f64 = 0.45;
+
+fn configure(ground: &Ground, service: &str, output: &str) {
+    let source = format!("[source.{service}]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\ntimezone = \"UTC\"\n\n");
+    ground.configure(&format!("{source}{output}"));
+}
+
+/// Writes the next file under the name that is followed, having moved the one before aside; the one before that is
+/// deleted. Returns its length.
+fn rotate(ground: &Ground, generator: &Generator, numbers: Range<u64>) -> u64 {
+    let (log, old) = (ground.log("app.log"), ground.log("app.log.1"));
+    if log.exists() {
+        fs::rename(&log, &old).unwrap();
+    }
+    generator.write_file(&log, numbers).unwrap();
+    fs::metadata(&log).unwrap().len()
+}
+
+/// How many files the agent holds open that have no name any more.
+fn deleted_files(agent: &Agent) -> usize {
+    let links = fs::read_dir(format!("/proc/{}/fd", agent.id())).unwrap().flatten();
+    let targets = links.filter_map(|link| fs::read_link(link.path()).ok());
+    targets.filter(|target| target.to_string_lossy().ends_with("(deleted)")).count()
+}
+
+/// Whether the agent has the file that lies at `path` open.
+fn has_open(agent: &Agent, path: &Path) -> bool {
+    let links = fs::read_dir(format!("/proc/{}/fd", agent.id())).unwrap().flatten();
+    links.filter_map(|link| fs::read_link(link.path()).ok()).any(|target| target == path)
+}
+
+fn queued_bytes(ground: &Ground) -> u64 {
+    let files = walkdir(&ground.path("state/outputs/store"));
+    files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|it| it == "segment"))
+        .map(|path| fs::metadata(path).map_or(0, |it| it.len()))
+        .sum()
+}
+
+fn walkdir(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() { found.extend(walkdir(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+fn survives(store: &Store) {
+    let service = unique("outage");
+    let ground = Ground::new();
+    let away = store.output().replace(&store.url, "http://127.0.0.1:1");
+    configure(&ground, &service, &away);
+    let generator = Generator::until(now_ms(), LINES, 5, "a");
+    let mut agent = ground.start(&[]);
+    let mut written = 0;
+    for round in 0..ROTATIONS {
+        written += rotate(&ground, &generator, round * LINES_A_FILE..(round + 1) * LINES_A_FILE);
+        wait_until("the new file to be opened", || has_open(&agent, &ground.log("app.log")).then_some(()));
+        wait_until("deleted files to be read and let go", || (deleted_files(&agent) == 0).then_some(()));
+        if round % 7 == 6 {
+            agent.kill_9();
+            agent = ground.start(&[]);
+        }
+    }
+    let queued = queued_bytes(&ground);
+    println!("outage: {written} bytes written, {queued} in the queue");
+    assert!(queued > 0, "nothing is in the queue, though the files are gone");
+    assert!((queued as f64) < MOST_QUEUED * written as f64, "{queued} bytes in the queue for {written}");
+    agent.kill_9();
+
+    configure(&ground, &service, &store.output());
+    ground.start(&["--once"]).wait_for(PATIENCE * 2).expect_code(0);
+    let mut checker = Checker::new("a", LINES);
+    store.each_page(&service, &mut |text| checker.scan(text));
+    checker.assert_each_once();
+    ground.run_once().expect_code(0);
+    assert_eq!(queued_bytes(&ground), 0, "what is delivered is forgotten");
+}
+
+mod es8 {
+    use super::*;
+
+    #[test]
+    fn an_outage_loses_and_repeats_nothing() {
+        survives(&Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
+    }
+}
+
+mod loki {
+    use super::*;
+
+    #[test]
+    fn an_outage_loses_and_repeats_nothing() {
+        survives(&Store::from_environment("loki", "LOGFERRY_TEST_LOKI"));
+    }
+}
