@@ -136,7 +136,7 @@ impl Agent {
         let tracker = Arc::new(Tracker::open(config.agent.state_dir.as_deref(), names)?);
         let rules = Arc::new(Rules {
             filter: Filter::new(&config.filters)?,
-            masker: Masker::new(&config.mask)?,
+            masker: Arc::new(Masker::new(&config.mask)?),
             host_name: config.agent.host_name(),
         });
         let stop = Stop::new();
@@ -158,6 +158,7 @@ impl Agent {
         };
         let outputs = agent.outputs(config).await?;
         agent.serve_admin(config, &outputs).await;
+        agent.serve_control(config, &rules, &outputs);
         let workers = agent.workers(config, &rules, &outputs)?;
         let shared = sources::Shared {
             tracker: Arc::clone(&agent.tracker),
@@ -194,6 +195,15 @@ impl Agent {
         };
         let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };
         self.admin.spawn(admin::http::serve(listener, face));
+    }
+
+    /// Lets `logferry parked` change what is parked while the agent runs.
+    fn serve_control(&mut self, config: &Config, rules: &Arc<Rules>, outputs: &[Ready]) {
+        let Some(folder) = &config.agent.state_dir else { return };
+        let Some(listener) = admin::control::listen(folder) else { return };
+        let destinations = outputs.iter().map(|one| Arc::clone(&one.destination)).collect();
+        let clerk = admin::clerk::Clerk::new(folder, destinations, Arc::clone(&rules.masker));
+        self.admin.spawn(admin::control::serve(listener, clerk));
     }
 
     /// Starts the worker threads and the lanes between them and the outputs.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use store::Error;
+pub use store::{Error, lock};
 use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
 
 use crate::base::chunk::Chunk;

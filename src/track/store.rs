@@ -219,7 +219,11 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     Ok(())
 }
 
-fn lock(folder: &Path) -> Result<File, Error> {
+/// Takes the state folder for this process, until the file is dropped. The folder must be there.
+///
+/// # Errors
+/// When another process has it, or the lock file cannot be opened.
+pub fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;
