@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use super::clerk::{Answer, Clerk, Request};
 
 /// Longer requests are refused: they lie in memory whole.
-pub const LONGEST_REQUEST: usize = 4 << 20;
+const LONGEST_REQUEST: usize = 4 << 20;
 /// For a request to arrive, and for an answer to be taken.
 const WITHIN: Duration = Duration::from_secs(5);
 /// After a failed `accept` (no descriptors left): long enough not to spin.
@@ -43,6 +43,9 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// It would not take so much.
+    #[error("cannot ask the agent that uses this state folder: {0} bytes are too many for one request")]
+    TooLong(usize),
     /// It ended, or broke off.
     #[error("cannot hear the agent's answer: {0}")]
     Silent(io::Error),
@@ -157,6 +160,9 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Answer, Error> {
     let mut stream = connected.map_err(|source| Error::Unreachable { path, source })?;
     let mut line = serde_json::to_vec(request).map_err(|error| Error::Silent(error.into()))?;
     line.push(b'\n');
+    if line.len() > LONGEST_REQUEST {
+        return Err(Error::TooLong(line.len()));
+    }
     stream.write_all(&line).map_err(Error::Silent)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).map_err(Error::Silent)?;

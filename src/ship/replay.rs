@@ -24,10 +24,10 @@ use crate::output::loki::{Entry, Stream};
 use crate::output::{Place, elasticsearch, loki};
 
 /// A batch is closed at so many records, or so many bytes of documents: what waits in memory beside the lanes.
-const BATCH_RECORDS: usize = if cfg!(test) { 3 } else { 500 };
+const BATCH_RECORDS: usize = if cfg!(test) { 12 } else { 500 };
 const BATCH_BYTES: usize = 1 << 20;
 /// So many fates are gathered before the file is written anew.
-const WRITTEN_EVERY: usize = if cfg!(test) { 5 } else { 10_000 };
+const WRITTEN_EVERY: usize = if cfg!(test) { 15 } else { 10_000 };
 
 /// What became of the selected records of one output. Their sum is how many were selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

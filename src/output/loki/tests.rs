@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::tests::{Given, SEEN_MS, encode, encoder, framed, given, web};
-use super::super::{Answer, Encoder, Response, Verdict};
+use super::super::{Answer, Encoder, Place, Response, Verdict};
 use super::*;
 use crate::base::records::{Fields, Key, Origin, Time};
 use crate::base::source::Position;

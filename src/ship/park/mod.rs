@@ -17,7 +17,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -270,7 +270,7 @@ impl Parked {
         let cannot_read = |source| Error::Read { path: self.path.clone(), source };
         let cannot_write = |source| Error::Write { path: aside.to_owned(), source };
         let Some(pages) = Pages::open(&self.path).map_err(cannot_read)? else { return Ok(false) };
-        let mut fresh = BufWriter::new(durable::create(aside).map_err(cannot_write)?);
+        let mut fresh = BufWriter::new(self.create(aside).map_err(cannot_write)?);
         let is_changed = pages.copy(&mut fresh, change).map_err(cannot_write)?;
         if !is_changed {
             return Ok(false);
@@ -283,6 +283,16 @@ impl Parked {
         fresh.sync_data().map_err(cannot_write)?;
         self.put_in_place(fresh, aside, pages.length()).map_err(cannot_write)?;
         Ok(true)
+    }
+
+    /// A file of the same owner: whoever changes it may be root, and the agent another user.
+    fn create(&self, aside: &Path) -> io::Result<File> {
+        let file = durable::create(aside)?;
+        let (old, new) = (fs::metadata(&self.path)?, file.metadata()?);
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            fchown(&file, Some(old.uid()), Some(old.gid()))?;
+        }
+        Ok(file)
     }
 
     /// Adds what was appended behind `from` meanwhile, and renames. Nothing is appended until it is done.
