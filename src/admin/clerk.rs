@@ -1,6 +1,9 @@
 //! What is done with parked records on an operator's word: drop, edit, replay. The same for a running agent, which is
 //! asked through its socket, and for a command that has the state folder to itself. Reads no arguments, prints nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -170,9 +173,7 @@ fn whole(text: &str, shape: Shape) -> Option<Record> {
 }
 
 /// Off the thread that talks to stores.
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ParkError> + Send + 'static,
-) -> Result<T, String> {
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T, ParkError> + Send + 'static) -> Result<T, String> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(|error| format!("{error}; nothing is changed")),
         Err(died) => Err(format!("cannot go on: {died}")),

@@ -12,6 +12,9 @@
 //! ends what it asked for: what was sent to a store by then is recognised when it is sent again. Reading what is parked
 //! needs no agent, and so no socket: files are appended to, or replaced whole.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +29,7 @@ use super::clerk::{Answer, Clerk, Request};
 /// Longer requests are refused: they lie in memory whole.
 const LONGEST_REQUEST: usize = 4 << 20;
 /// For a request to arrive, and for an answer to be taken.
-const WITHIN: Duration = Duration::from_secs(5);
+const WITHIN: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(5) };
 /// After a failed `accept` (no descriptors left): long enough not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Commands that wait for their turn.

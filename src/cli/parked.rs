@@ -197,7 +197,11 @@ impl Place {
     fn each(&self, selection: &Selection, visit: &mut dyn FnMut(Kept)) -> Result<(), Stop> {
         for output in parked_outputs(&self.state_dir)? {
             let parked = Parked::new(&output, &self.state_dir, 0);
-            let mut look = |kept: Kept| if selection.selects(&kept) { visit(kept) };
+            let mut look = |kept: Kept| {
+                if selection.selects(&kept) {
+                    visit(kept)
+                }
+            };
             let foreign = parked.each(&mut look)?;
             if foreign > 0 {
                 let lines = counted(usize::try_from(foreign).unwrap_or(usize::MAX), "line");
@@ -334,7 +338,8 @@ fn records(from: &Path) -> Result<Vec<Kept>, Stop> {
         Some("-") => Box::new(io::stdin()),
         _ => Box::new(File::open(from).map_err(|error| wrong(format!("{error}; nothing is changed")))?),
     };
-    let parsed: Result<Vec<Kept>, _> = serde_json::Deserializer::from_reader(BufReader::new(input)).into_iter().collect();
+    let parsed: Result<Vec<Kept>, _> =
+        serde_json::Deserializer::from_reader(BufReader::new(input)).into_iter().collect();
     // The parser's own words may hold what the record says.
     parsed.map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use store::{Error, lock};
 use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
+pub use store::{Error, lock};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::Counts;

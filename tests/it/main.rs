@@ -11,6 +11,7 @@ mod files;
 mod generate;
 mod harness;
 mod limits;
+mod parked;
 mod secure;
 mod store;
 mod stores;

@@ -112,7 +112,10 @@ mod tests {
                         store            2  2025-11-24T15:59:59Z  2025-11-24T16:00:00Z  shape\n  1\n  3\n";
         assert_eq!(groups.text(), expected);
         let json: serde_json::Value = serde_json::from_str(&groups.json()).unwrap();
-        assert_eq!((&json[1]["count"], &json[1]["ids"][1], &json[0]["reason"]), (&2.into(), &"3".into(), &"size".into()));
+        assert_eq!(
+            (&json[1]["count"], &json[1]["ids"][1], &json[0]["reason"]),
+            (&2.into(), &"3".into(), &"size".into())
+        );
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::mem;
 use crate::base::records::{Origin, Time};
 use crate::mask::{Masked, MaskedRecord};
 
-use super::super::{Place, Refused};
 use super::super::config::{Config, Line, Old};
 use super::super::json;
 use super::super::record::Renderer;
+use super::super::{Place, Refused};
 use super::labels::Labels;
 use super::metadata::{self, Metadata};
 use super::push::{Entry, entry_id};

@@ -261,12 +261,7 @@ impl Parked {
     }
 
     /// `false`: nothing changes.
-    fn write_aside(
-        &self,
-        aside: &Path,
-        limit: u64,
-        change: &mut dyn FnMut(&Kept) -> Change,
-    ) -> Result<bool, Error> {
+    fn write_aside(&self, aside: &Path, limit: u64, change: &mut dyn FnMut(&Kept) -> Change) -> Result<bool, Error> {
         let cannot_read = |source| Error::Read { path: self.path.clone(), source };
         let cannot_write = |source| Error::Write { path: aside.to_owned(), source };
         let Some(pages) = Pages::open(&self.path).map_err(cannot_read)? else { return Ok(false) };
