@@ -144,7 +144,10 @@ impl Stop {
 
 impl From<ParkError> for Stop {
     fn from(error: ParkError) -> Self {
-        Self::new(Exit::Internal, format!("{error}; nothing is changed"))
+        let is_forbidden = matches!(&error, ParkError::Read { source, .. }
+            if source.kind() == io::ErrorKind::PermissionDenied);
+        let hint = if is_forbidden { "\nhint: run this as the user that the agent runs as" } else { "" };
+        Self::new(Exit::Internal, format!("{error}; nothing is changed{hint}"))
     }
 }
 
