@@ -1,5 +1,6 @@
 //! Arguments to actions, outcomes to words and exit codes. Does no work of its own.
 
+mod ledger;
 mod parked;
 mod summary;
 
@@ -49,6 +50,7 @@ Examples:
   logferry check -c agent.toml        all its faults at once, with their lines
   logferry run -c agent.toml          ship, until stopped
   logferry run -c agent.toml --once   ship what is there now, print what became of it
+  logferry ledger -c agent.toml       what became of every line so far
   logferry parked list                what a store refused for good, and why; replay sends it again
 
 Without -c the configuration is ./agent.toml, else /etc/logferry/agent.toml.
@@ -77,6 +79,17 @@ enum Command {
     },
     /// Print an example configuration with every option
     Example,
+    /// Print what became of every line ever read, by output and source
+    ///
+    /// read = delivered + parked + dropped + in flight. Asks the running agent; where none answers, reads what was saved
+    /// last.
+    Ledger {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// As JSON, for scripts
+        #[arg(long)]
+        json: bool,
+    },
     /// Records that a store refused for good: list, show, export, drop, edit, replay
     #[command(after_help = parked::EXAMPLES)]
     Parked {
@@ -140,6 +153,7 @@ fn execute(command: Command) -> Exit {
             print(config::EXAMPLE);
             Exit::Fine
         }
+        Command::Ledger { file, json } => ledger(file.config.as_deref(), json),
         Command::Parked { action } => parked::execute(&action),
         Command::Health { file, url } => health(file.config.as_deref(), url.as_deref()),
     }
@@ -184,8 +198,7 @@ fn finished(summary: &agent::Summary, once: bool) -> Exit {
         return Exit::Fine;
     }
     say(&summary::table(summary));
-    let left = summary.parked + summary.held + summary.lost_bytes + summary.undelivered;
-    if left > 0 || summary.interrupted { Exit::Undelivered } else { Exit::Fine }
+    if summary.is_whole() { Exit::Fine } else { Exit::Undelivered }
 }
 
 fn check(given: Option<&Path>) -> Exit {
@@ -225,6 +238,27 @@ fn refused(error: &config::Error) -> Exit {
     Exit::Wrong
 }
 
+fn ledger(given: Option<&Path>, json: bool) -> Exit {
+    let Some(path) = config::find(given) else {
+        say("error: cannot find a configuration: there is neither ./agent.toml nor /etc/logferry/agent.toml\n\
+             hint: logferry ledger -c FILE, with the configuration of the agent that is meant\n");
+        return Exit::Wrong;
+    };
+    let config = match config::load(&path, Extent::Text) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return refused(&error),
+    };
+    let ledger = match ledger::find(&config) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            say(&format!("error: {error}\n"));
+            return Exit::Internal;
+        }
+    };
+    print(&if json { admin::ledger::json(&ledger) + "\n" } else { ledger::table(&ledger) });
+    Exit::Fine
+}
+
 fn health(given: Option<&Path>, url: Option<&str>) -> Exit {
     let listen = match (url, config::find(given)) {
         (Some(_), _) | (None, None) => admin::Listen::default(),
@@ -237,7 +271,8 @@ fn health(given: Option<&Path>, url: Option<&str>) -> Exit {
         say("error: cannot ask the agent: `listen` in [admin] is \"off\"\n");
         return Exit::Wrong;
     };
-    let answer = url.map_or(Ok(configured), admin::probe::address).and_then(admin::probe::ask);
+    let answer =
+        url.map_or(Ok(configured), admin::probe::address).and_then(|address| admin::probe::ask(address, "/healthz"));
     match answer {
         Ok(answer) => {
             print(&format!("{}\n", answer.text));

@@ -1,8 +1,9 @@
-//! The agent's own face: health and metrics over HTTP, what is done with parked records, its own log, its memory.
+//! The agent's own face: health, metrics and ledger over HTTP, what is done with parked records, its own log, its memory.
 
 pub mod clerk;
 pub mod control;
 pub mod http;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod probe;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::base::metrics::Metrics;
+use crate::base::counts::Ledger;
 
 /// `[admin]` as the user writes it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -68,8 +69,10 @@ pub struct Health {
 /// What the endpoint tells.
 #[derive(Clone)]
 pub struct Face {
-    /// For `/metrics`.
-    pub metrics: Arc<Metrics>,
+    /// For `/metrics`: all counters and gauges, in Prometheus' text format. Must not block.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// For `/ledger`, and what `/metrics` says of it. Must not block.
+    pub ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
     /// For `/healthz` and `/readyz`. Must not block.
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
 }

@@ -1,4 +1,4 @@
-//! The sources: finds out where each goes on, and brings what they read to the workers.
+//! The sources of a route: finds out where each goes on, and brings what they read to the workers.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ use crate::config::{Config, Source};
 use crate::track::{Seen, Tracker};
 
 use super::follow::Follow;
+use super::route::{Common, Route};
 use super::worker::Input;
 
 /// The way to the workers.
@@ -57,7 +58,7 @@ pub enum Error {
     Stdin(std::io::Error),
 }
 
-/// What all sources need.
+/// What all sources of one route need.
 #[derive(Clone, Debug)]
 pub struct Shared {
     /// Where each source goes on.
@@ -67,13 +68,28 @@ pub struct Shared {
     /// For messages that repeat.
     pub seldom: Arc<Seldom>,
     /// The machine's id, or nothing.
-    pub machine: Arc<str>,
+    machine: Arc<str>,
     /// Read what is there, then end.
     pub once: bool,
     /// Told to threads: read no more.
-    pub stop: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     /// The same, told to tasks.
-    pub stop_tasks: watch::Receiver<bool>,
+    stop_tasks: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// For a route.
+    pub fn new(route: &Route, common: &Common, machine: Arc<str>) -> Self {
+        Self {
+            tracker: Arc::clone(&route.tracker),
+            metrics: Arc::clone(&route.metrics),
+            seldom: Arc::clone(&common.seldom),
+            machine,
+            once: common.once,
+            stop: Arc::clone(&common.stop.threads),
+            stop_tasks: common.stop.tasks.subscribe(),
+        }
+    }
 }
 
 /// Chunks that wait between a source that reads by itself and the workers.
@@ -85,7 +101,16 @@ const STATE_RETRY: Duration = Duration::from_secs(1);
 /// How long to wait for files to be closed, where no more can be opened.
 const UNTIL_CLOSED: Duration = Duration::from_millis(20);
 
-/// Starts all sources. They end by themselves once, else when told to.
+/// The way of one route for what is read once for all routes.
+#[derive(Debug)]
+pub struct Entrance {
+    shared: Shared,
+    chunks: mpsc::Sender<Chunk>,
+    finished: Finished,
+}
+
+/// Starts a route's own sources: all but standard input, which can be read only once. They end by themselves once, else
+/// when told to.
 ///
 /// # Errors
 /// All faults of their configuration at once; what the system refuses.
@@ -94,8 +119,8 @@ pub fn start(
     own_files: &[PathBuf],
     shared: &Shared,
     workers: &Workers,
-) -> Result<JoinSet<Result<(), Error>>, super::Error> {
-    let mut tasks = JoinSet::new();
+    tasks: &mut JoinSet<Result<(), Error>>,
+) -> Result<Entrance, super::Error> {
     let (chunks, from_sources) = mpsc::channel::<Chunk>(CHUNKS);
     let finished = Finished::default();
     let mut files = Vec::new();
@@ -112,22 +137,32 @@ pub fn start(
                     Arc::clone(&finished),
                 ));
             }
-            Source::Stdin(config) => {
-                tasks.spawn(standard_input(
-                    config.clone(),
-                    name,
-                    shared.clone(),
-                    chunks.clone(),
-                    Arc::clone(&finished),
-                )?);
-            }
+            Source::Stdin(_) => {}
         }
     }
     if !files.is_empty() {
         follow_files(files, own_files, shared.clone(), workers.clone())?;
     }
-    tasks.spawn(hand_over(from_sources, finished, workers.clone()));
-    Ok(tasks)
+    tasks.spawn(hand_over(from_sources, Arc::clone(&finished), workers.clone()));
+    Ok(Entrance { shared: shared.clone(), chunks, finished })
+}
+
+/// Starts standard input, for all routes: each chunk goes to every one of them.
+///
+/// # Errors
+/// What the system refuses.
+pub fn start_stdin(
+    config: &Config,
+    entrances: Vec<Entrance>,
+    tasks: &mut JoinSet<Result<(), Error>>,
+) -> Result<(), super::Error> {
+    for (name, source) in &config.sources {
+        if let Source::Stdin(config) = source {
+            tasks.spawn(standard_input(config.clone(), &name.as_str().into(), entrances)?);
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Sources that will never have more. Each is told to its worker, after its last chunk.
@@ -192,19 +227,28 @@ async fn containers(
 /// Standard input has a thread of its own: reading it cannot be interrupted.
 fn standard_input(
     config: file::Config,
-    name: Arc<str>,
-    shared: Shared,
-    chunks: mpsc::Sender<Chunk>,
-    finished: Finished,
-) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
+    name: &Arc<str>,
+    entrances: Vec<Entrance>,
+) -> Result<impl Future<Output = Result<(), Error>> + use<>, std::io::Error> {
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    let id = resume(&shared, &name, &seen, mint(&identity, None, &shared.machine)).id;
-    let source = Arc::new(config.source(&name, id, None));
+    let mut ways = Vec::new();
+    for Entrance { shared, chunks, finished } in entrances {
+        let id = resume(&shared, name, &seen, mint(&identity, None, &shared.machine)).id;
+        ways.push((Arc::new(config.source(name, id, None)), chunks, finished));
+    }
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        let result = stdin::run(std::io::stdin().lock(), source, config.max_line.as_usize(), &chunks);
-        finish(&finished, id);
+        let give = |chunk: &Chunk| {
+            // A route that has ended takes no more.
+            ways.iter().fold(false, |taken, (source, chunks, _)| {
+                let chunk = Chunk { source: Arc::clone(source), ..chunk.clone() };
+                chunks.blocking_send(chunk).is_ok() || taken
+            })
+        };
+        let Some((source, ..)) = ways.first() else { return };
+        let result = stdin::run(std::io::stdin().lock(), Arc::clone(source), config.max_line.as_usize(), give);
+        ways.iter().for_each(|(source, _, finished)| finish(finished, source.id));
         let _ = ended.send(result);
     })?;
     Ok(async { end.await.map_or(Ok(()), |result| result.map_err(Error::Stdin)) })
@@ -324,9 +368,7 @@ impl Finder {
                     self.note_begin(resume.id, &follower.cursor());
                 }
                 self.placed.insert(follower.key(), worker);
-                let Shared { once, metrics, seldom, .. } = &self.shared;
-                let follow =
-                    Follow::new(follower, *once, Arc::clone(metrics), Arc::clone(seldom), self.releases.clone());
+                let follow = Follow::new(follower, &self.shared, self.releases.clone());
                 let _ = self.workers.0[worker].blocking_send(Input::Follow(Box::new(follow)));
             }
             Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),

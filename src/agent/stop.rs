@@ -9,8 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Options;
-use crate::base::metrics::{Metric, Metrics};
-use crate::track::Tracker;
+use super::route::Route;
+use crate::base::metrics::Metric;
 
 /// "Read no more", as tasks and as threads hear it.
 #[derive(Clone, Debug)]
@@ -83,8 +83,9 @@ impl Progress {
     }
 
     /// The deadline of a stop has passed, or, once, nothing was read and nothing settled for too long.
-    pub fn is_over(&mut self, tracker: &Tracker, metrics: &Metrics) -> bool {
-        let now = (tracker.settled(), metrics.total(Metric::ReadLines));
+    pub fn is_over(&mut self, routes: &[Route]) -> bool {
+        let settled = routes.iter().map(|route| route.tracker.settled()).sum();
+        let now = (settled, routes.iter().map(|route| route.metrics.total(Metric::ReadLines)).sum());
         if now != self.seen {
             (self.seen, self.since) = (now, Instant::now());
         }

@@ -113,7 +113,7 @@ fn metrics_and_health_are_served() {
         let answer = Command::new("curl").args(["-s", &format!("http://{admin}/metrics")]).output().unwrap();
         let text = String::from_utf8(answer.stdout).unwrap();
         let has = |row: &str| text.lines().any(|line| line == row);
-        let read = has("logferry_read_lines_total{source=\"app\"} 2");
+        let read = has("logferry_read_lines_total{output=\"store\",source=\"app\"} 2");
         (read && has("logferry_delivered_records_total{output=\"store\"} 2")).then_some(())
     });
     other.run_with_input(&ask, b"").expect_code(0);
