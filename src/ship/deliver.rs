@@ -99,7 +99,7 @@ impl<'a> Delivery<'a> {
         if let Some(passed) = self.passed {
             self.store.learn(passed.max(SMALLEST_LIMIT));
         }
-        if !self.replay.as_ref().is_some_and(|replay| replay.held.is_some()) {
+        if self.replay.as_ref().is_none_or(|replay| replay.held.is_none()) {
             self.destination.standing.fine(self.lane);
         }
         Ok(())

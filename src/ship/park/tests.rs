@@ -185,6 +185,21 @@ fn what_is_appended_while_the_file_is_rewritten_is_kept() {
     assert_eq!(ids(&parked), "134567");
 }
 
+/// An agent that is ending, and a command that has the state folder already.
+#[test]
+fn two_that_rewrite_at_once_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids: Vec<String> = (10..90).map(|id| id.to_string()).collect();
+    filled(folder.path(), &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for part in ids.chunks(20) {
+            let parked = Parked::new("store", folder.path(), 10_000);
+            scope.spawn(move || part[1..].iter().for_each(|id| assert_eq!(parked.remove(&only(&[id])).unwrap(), 1)));
+        }
+    });
+    assert_eq!(self::ids(&Parked::new("store", folder.path(), 0)), "10305070");
+}
+
 #[test]
 fn a_file_that_is_moved_away_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
