@@ -12,6 +12,7 @@ mod harness;
 mod large;
 mod limits;
 mod outage;
+mod parked;
 mod secure;
 mod store;
 mod stores;
