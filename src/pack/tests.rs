@@ -20,10 +20,10 @@ fn packer(gzip_level: u32) -> Packer {
 
 fn inflate(batch: &Batch) -> Vec<u8> {
     if !batch.gzip {
-        return batch.body.clone();
+        return batch.body.to_vec();
     }
     let mut raw = Vec::new();
-    flate2::read::GzDecoder::new(batch.body.as_slice()).read_to_end(&mut raw).unwrap();
+    flate2::read::GzDecoder::new(batch.body.as_ref()).read_to_end(&mut raw).unwrap();
     raw
 }
 

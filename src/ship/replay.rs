@@ -212,7 +212,13 @@ fn load(queue: &mut Queue, language: Language) -> std::io::Result<(Load, u64)> {
     let items = u32::try_from(ids.len()).unwrap_or(u32::MAX);
     let raw_len = body.len() as u64;
     // Some of it may be there from an earlier attempt.
-    Ok((Load { batch: Batch { body, gzip: false, raw_len, items, spans: Vec::new(), unsure: true }, ids }, unfit))
+    Ok((
+        Load {
+            batch: Batch { number: 0, body: body.into(), gzip: false, raw_len, items, spans: Vec::new(), unsure: true },
+            ids,
+        },
+        unfit,
+    ))
 }
 
 /// Entries stay in their order, so that the n-th of all is the n-th item.

@@ -11,7 +11,7 @@ fn writer(path: &Path, gzip: bool, keep: u32) -> Writer {
 fn batch(body: &str) -> Batch {
     let body = body.as_bytes().to_vec();
     let raw_len = body.len() as u64;
-    Batch { body, gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false }
+    Batch { number: 0, body: body.into(), gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false }
 }
 
 /// All that the folder holds, in the order in which it was written.

@@ -53,7 +53,8 @@ fn batch(body: &str, items: u32) -> Batch {
     let span =
         |seq, items| Span { source: Arc::clone(&source), seq, items, counts: crate::base::counts::Counts::default() };
     Batch {
-        body: encoder.finish().unwrap(),
+        number: 0,
+        body: encoder.finish().unwrap().into(),
         gzip: true,
         raw_len: body.len() as u64,
         items,
