@@ -1,10 +1,10 @@
 //! logferry: a per-host log shipping agent.
 //!
 //! ```text
-//! collect ─► decode ─► enrich ─► filter ─► mask ─► output ─► pack ─► ship ─► track
-//! bytes in   lines to   fixed     keep or   nothing  records   gzip    HTTP    what is safely
-//! chunks     records    fields    drop      personal to bytes                  delivered
-//!                                           further
+//! collect ─► decode ─► enrich ─► filter ─► mask ─► output ─► pack ─► queue ─► ship ─► track
+//! bytes in   lines to   fixed     keep or   nothing  records   gzip    on disk  HTTP    what is safely
+//! chunks     records    fields    drop      personal to bytes          when             delivered
+//!                                           further                    needed
 //! ```
 //!
 //! The rooms' names sort in the order of the flow. Imports point to a lower rank only; `tests/it/tidy.rs` keeps it so.

@@ -160,6 +160,13 @@ impl Shared {
         self.state().in_lane.insert(batch.number, InLane { batch: copy, frame });
     }
 
+    /// A frame is through: one less, if an earlier run left it.
+    fn pass_inherited(&self, frame: u64) {
+        if frame < self.state().first_own {
+            self.order.inherited.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     fn is_queued(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.frames() > 0)
     }
@@ -218,7 +225,7 @@ impl Outlet {
             if self.lane.is_closed() {
                 return;
             }
-            self.shared.is_paused.store(!can_wait, Ordering::Relaxed);
+            self.shared.is_paused.store(!can_wait && self.shared.queue.is_some(), Ordering::Relaxed);
             std::thread::sleep(pause);
             self.shared.is_paused.store(false, Ordering::Relaxed);
         }
@@ -292,6 +299,7 @@ impl Outlet {
             .zip(seqs)
             .map(|(span, seq)| dropped_by_queue(span.note.source, seq, span.items, span.counts));
         self.shared.tracker.settle(settlements.collect(), None);
+        self.shared.pass_inherited(dropped.number);
         Ok(true)
     }
 
@@ -389,9 +397,7 @@ async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
     if let Some(queue) = &shared.queue {
         queue.done(number);
     }
-    if number < shared.state().first_own {
-        shared.order.inherited.fetch_sub(1, Ordering::AcqRel);
-    }
+    shared.pass_inherited(number);
 }
 
 /// A frame as a batch of this run.

@@ -127,7 +127,7 @@ impl Worker {
             |worker: &mut Self| worker.runtime.block_on(async { timeout(LAST_INPUT, worker.inputs.recv()).await });
         while let Ok(Some(input)) = next(self) {
             if let Input::Chunk(chunk) = input {
-                self.process(*chunk, true);
+                self.process(*chunk, !self.once);
             }
         }
     }
@@ -161,7 +161,7 @@ impl Worker {
             Input::Follow(follow) => self.follows.push(*follow),
             Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
             Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
-            Input::Chunk(chunk) => self.process(*chunk, true),
+            Input::Chunk(chunk) => self.process(*chunk, !self.once),
             Input::Finished(id) => {
                 self.pipeline.forget(id);
                 self.tracker.finish(id);
