@@ -86,7 +86,7 @@ const INPUTS: usize = 4;
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// How often a checkpoint is saved when something changed.
-const SAVE_EVERY: Duration = Duration::from_millis(500);
+const SAVE_EVERY: Duration = Duration::from_millis(if cfg!(feature = "failpoints") { 50 } else { 500 });
 
 /// A worker's batches are not made smaller than this to fit the memory budget; there are fewer workers instead.
 const SMALLEST_BATCH: u64 = 1 << 20;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::base::batch::{Batch, Span};
 use crate::base::chunk::Chunk;
 use crate::base::clock;
+use crate::base::failpoint;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
@@ -178,6 +179,7 @@ impl Worker {
     }
 
     fn process(&mut self, mut chunk: Chunk) {
+        failpoint::hit("read");
         for (output, lane) in self.lanes.iter_mut().enumerate() {
             lane.past_lines = self.tracker.past_lines(&chunk, output);
         }
@@ -191,6 +193,7 @@ impl Worker {
         tally.masked.iter().for_each(|(detector, count)| self.metrics.add(Metric::MaskedValues, detector, *count));
 
         let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
+        failpoint::hit("noted");
         for output in 0..self.exits.len() {
             self.park_refused(output, &chunk.source);
             let lane = &mut self.lanes[output];
@@ -248,9 +251,11 @@ impl Worker {
     /// pauses.
     fn seal(&mut self, output: usize) {
         let Some(batch) = self.exits[output].packer.seal() else { return };
+        failpoint::hit("sealed");
         if self.until_written(Tracker::make_durable).is_some() {
             // A lane that has ended settles nothing more: the batch is read again by the next run.
             let _ = self.exits[output].batches.blocking_send(batch);
+            failpoint::hit("queued");
         }
     }
 

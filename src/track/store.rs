@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::counts::Counts;
 use crate::base::durable;
+use crate::base::failpoint;
 use crate::base::source::{Cursor, Identity, Note, SourceId};
 
 /// The layout that this program writes. Readers know all older ones.
@@ -170,7 +171,7 @@ impl Store {
     /// Whether so much was noted that a new file should be begun.
     #[must_use]
     pub fn notes_are_long(&self) -> bool {
-        self.notes_len > if cfg!(test) { 200 } else { 1 << 20 }
+        self.notes_len > if cfg!(any(test, feature = "failpoints")) { 200 } else { 1 << 20 }
     }
 
     /// Begins a new notes file that holds only `still_flying`. The old ones count until a checkpoint names the new.
@@ -183,7 +184,9 @@ impl Store {
         self.notes_number += 1;
         self.notes_len = 0;
         self.append(still_flying)?;
-        self.sync()
+        self.sync()?;
+        failpoint::hit("rolled");
+        Ok(())
     }
 
     /// The number of the current notes file.
@@ -212,9 +215,11 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     let fault = |source| Error::Io { verb: "write", path: path.clone(), source };
     let bytes = serde_json::to_vec(checkpoint).map_err(|error| fault(error.into()))?;
     durable::replace(&path, &bytes).map_err(fault)?;
+    failpoint::hit("saved");
     for number in notes_numbers(folder)?.into_iter().filter(|number| *number < checkpoint.notes) {
         let path = folder.join(format!("notes.{number}"));
         fs::remove_file(&path).map_err(|source| Error::Io { verb: "remove", path, source })?;
+        failpoint::hit("removed");
     }
     Ok(())
 }

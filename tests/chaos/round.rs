@@ -1,0 +1,188 @@
+//! One round: a writer, an agent that is killed again and again, a last run to the end, a verdict.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use logferry::base::failpoint::STEPS;
+
+use crate::agent::{self, Fate, MESSAGES};
+use crate::check::{self, Verdict};
+use crate::dice::Dice;
+use crate::harness::{Ground, now_ms};
+use crate::lines::Lines;
+use crate::stores::{Kind, Store};
+use crate::writer::{Writer, Written};
+
+/// The last run ends within this time, also on a busy machine.
+const LAST_RUN: Duration = Duration::from_secs(90);
+/// In a round with lines that a store refuses, one in so many: few enough that no request is mostly of them.
+const UNFIT_EVERY: u64 = 600;
+
+/// What makes a round. The same plan makes the same choices; what comes of them depends on time as well.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub round: u64,
+    pub kind: Kind,
+    pub url: Option<String>,
+    /// Tells this run from all others in a store that keeps what earlier ones sent.
+    pub run: String,
+}
+
+/// What came of a round.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub lines: u64,
+    /// How often the agent ended, by how: a step, `random`, `stopped`.
+    pub ends: BTreeMap<&'static str, u64>,
+    /// Steps that were to kill it and were not reached in time.
+    pub missed: BTreeMap<&'static str, u64>,
+    pub verdict: Verdict,
+    /// The agent's own books could be compared.
+    pub has_ledger: bool,
+    /// What else is wrong, in words.
+    pub complaints: Vec<String>,
+}
+
+/// The choices that one purpose needs.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Configuration,
+    Writing,
+    Lines,
+    Fates,
+    Faults,
+}
+
+impl Plan {
+    /// Runs the round in a ground of its own, which the caller keeps or drops.
+    ///
+    /// # Errors
+    /// It could not be run to its end.
+    pub fn run(&self, ground: &Ground) -> io::Result<Report> {
+        let store = Store::open(self.kind, self.url.as_deref(), self.dice(Purpose::Faults))?;
+        std::fs::write(ground.path("agent.toml"), self.configuration(&store, ground))?;
+        let stored = || check::stored(&self.label(), &store.records(&self.service()));
+        let mut report = Report::default();
+        let written = self.write_and_kill(ground, &store, &stored, &mut report)?;
+        let (code, said) = agent::run_once(ground, LAST_RUN)?;
+        let parked = std::fs::read_to_string(ground.path("state/parked/store.ndjson")).unwrap_or_default();
+        let records = store.records(&self.service());
+        report.lines = written.pieces.len() as u64;
+        report.verdict = Verdict::of(&self.label(), &written, &records, &parked);
+        report.judge_end(code, &said, &written);
+        if !written.in_doubt {
+            report.has_ledger = true;
+            report.judge_ledger(check::ledger(&ground.path("state"))?, records.len() as u64);
+        }
+        if report.is_good() {
+            store.forget(&self.service());
+        }
+        Ok(report)
+    }
+
+    fn write_and_kill(
+        &self,
+        ground: &Ground,
+        store: &Store,
+        stored: &(dyn Fn() -> Vec<bool> + Sync),
+        report: &mut Report,
+    ) -> io::Result<Written> {
+        let mut dice = self.dice(Purpose::Writing);
+        let unfit_every = (store.refuses() && dice.percent(50)).then_some(UNFIT_EVERY);
+        let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit_every);
+        let count = dice.between(500, 3000);
+        let writer = Writer::new(ground.path("logs"), lines, dice, stored);
+        let mut fates = self.dice(Purpose::Fates);
+        thread::scope(|scope| {
+            let writing = scope.spawn(move || writer.run(count));
+            let mut after = fates.between(1, 4);
+            while !writing.is_finished() || after > 0 {
+                after -= u64::from(writing.is_finished());
+                let fate = choose(&mut fates);
+                let end = agent::run(ground, fate)?;
+                *report.ends.entry(end).or_default() += 1;
+                if let Fate::Step(step, ..) = fate
+                    && end != step
+                {
+                    *report.missed.entry(step).or_default() += 1;
+                }
+            }
+            writing.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
+        })
+    }
+
+    /// The whole of `agent.toml`.
+    fn configuration(&self, store: &Store, ground: &Ground) -> String {
+        let mut dice = self.dice(Purpose::Configuration);
+        let mut pick = |among: &[&'static str]| *dice.pick(among);
+        let (workers, unfinished) = (pick(&["1", "2"]), pick(&["80ms", "5s"]));
+        let (bytes, records) = (pick(&["8 KiB", "64 KiB", "2 MiB"]), pick(&["40", "400", "20000"]));
+        let age = pick(&["10ms", "50ms", "300ms"]);
+        let (state, logs) = (ground.path("state"), ground.path("logs"));
+        let (state, logs) = (state.display(), logs.display());
+        let (service, output) = (self.service(), store.output());
+        format!(
+            "[agent]\nstate_dir = \"{state}\"\nworkers = {workers}\nstop_within = \"2s\"\n\n\
+             [admin]\nlisten = \"off\"\n\n\
+             [source.{service}]\ntype = \"file\"\ninclude = [\"{logs}/*.log\", \"{logs}/*.log.*\"]\n\
+             poll = \"100ms\"\nunfinished_after = \"{unfinished}\"\n\n\
+             {output}max_bytes = \"{bytes}\"\nmax_records = {records}\nmax_age = \"{age}\"\n\
+             retry_first = \"10ms\"\nretry_max = \"150ms\"\n"
+        )
+    }
+
+    fn dice(&self, purpose: Purpose) -> Dice {
+        Dice::new(self.seed, self.round, purpose as u64)
+    }
+
+    fn label(&self) -> String {
+        format!("{}r{}", self.run, self.round)
+    }
+
+    fn service(&self) -> String {
+        format!("chaos-{}", self.label())
+    }
+}
+
+fn choose(dice: &mut Dice) -> Fate {
+    let time = |dice: &mut Dice, high| Duration::from_millis(dice.between(30, high));
+    match dice.below(100) {
+        0..50 => {
+            let step = *dice.pick(&STEPS);
+            let number = if dice.percent(50) { 1 } else { dice.between(2, 20) };
+            Fate::Step(step, number, time(dice, 600))
+        }
+        50..85 => Fate::Killed(time(dice, 400)),
+        _ => Fate::Stopped(time(dice, 500)),
+    }
+}
+
+impl Report {
+    /// Whether the promise was kept.
+    pub fn is_good(&self) -> bool {
+        let Verdict { lost, repeated, disordered, strange, .. } = &self.verdict;
+        [lost, repeated, disordered, strange].iter().all(|numbers| numbers.is_empty()) && self.complaints.is_empty()
+    }
+
+    fn judge_end(&mut self, code: Option<i32>, said: &str, written: &Written) {
+        let says = |words: &str| said.lines().any(|line| line.starts_with(words));
+        if code == Some(0) {
+            return;
+        }
+        let is_excused = code == Some(2) && !says("not delivered") && (written.in_doubt || !says("lost"));
+        if !is_excused {
+            self.complaints.push(format!("the last run ended with {code:?}; its messages are in {MESSAGES}"));
+        }
+    }
+
+    fn judge_ledger(&mut self, (delivered, parked): (u64, u64), records: u64) {
+        let set_aside = self.verdict.parked.len() as u64;
+        if (delivered, parked) != (records, set_aside) {
+            let said = format!("the agent counts {delivered} delivered and {parked} parked");
+            self.complaints.push(format!("{said}; there are {records} and {set_aside}"));
+        }
+    }
+}
