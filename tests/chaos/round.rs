@@ -79,6 +79,9 @@ impl Plan {
         }
         if report.is_good() {
             store.forget(&self.service());
+        } else {
+            let rows: String = records.iter().map(|record| format!("{} {}\n", record.key, record.text)).collect();
+            std::fs::write(ground.path("stored"), rows)?;
         }
         Ok(report)
     }
@@ -152,8 +155,8 @@ fn choose(dice: &mut Dice) -> Fate {
     match dice.below(100) {
         0..50 => {
             let step = *dice.pick(&STEPS);
-            let number = if dice.percent(50) { 1 } else { dice.between(2, 20) };
-            Fate::Step(step, number, time(dice, 600))
+            let number = if dice.percent(50) { 1 } else { dice.between(2, 12) };
+            Fate::Step(step, number, Duration::from_millis(800))
         }
         50..85 => Fate::Killed(time(dice, 400)),
         _ => Fate::Stopped(time(dice, 500)),

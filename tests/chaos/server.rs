@@ -44,7 +44,7 @@ struct Shared {
 #[derive(Debug)]
 struct Line {
     socket: TcpStream,
-    /// A request is being read or answered.
+    /// A request is being read, or what it brings being stored.
     is_busy: AtomicBool,
 }
 
@@ -123,7 +123,9 @@ impl Shared {
                 return Ok(());
             }
             let request = http::read_body(&mut from, head)?;
-            match self.end(&request, fault, line) {
+            let end = self.end(&request, fault, line);
+            line.is_busy.store(false, Ordering::SeqCst);
+            match end {
                 End::Answer(answer) => http::write(&line.socket, &answer)?,
                 End::Late(answer) => {
                     std::thread::sleep(LATE);
@@ -137,7 +139,9 @@ impl Shared {
 
     fn end(&self, request: &Request, fault: Option<Fault>, line: &Line) -> End {
         if !request.is_write() {
-            self.wait_until_still(line);
+            // Those who ask do not wait for each other.
+            line.is_busy.store(false, Ordering::SeqCst);
+            self.wait_until_still();
             return End::Answer(self.kept.lock().unwrap().other(request));
         }
         let records = request.body.windows(4).filter(|four| four == b"seq-").count();
@@ -179,11 +183,11 @@ impl Shared {
 
     /// A store is asked what it has only when it is done with what was sent before: what a killed agent sent may still
     /// be on its way here. The real Loki is not so kind; see docs/guarantees.md.
-    fn wait_until_still(&self, asking: &Line) {
+    fn wait_until_still(&self) {
         let began = Instant::now();
         let is_still = |line: &Arc<Line>| {
             let has_come = rustix::io::ioctl_fionread(&line.socket).unwrap_or(0) > 0;
-            std::ptr::eq(&**line, asking) || !(has_come || line.is_busy.load(Ordering::SeqCst))
+            !has_come && !line.is_busy.load(Ordering::SeqCst)
         };
         while !self.lines.lock().unwrap().iter().all(is_still) && began.elapsed() < STILL_WITHIN {
             std::thread::sleep(Duration::from_millis(1));
