@@ -8,30 +8,18 @@
 /// The steps, in the order in which a line meets them. Each is reached when what its name says is done.
 pub const STEPS: [&str; 13] = [
     // A chunk is read from its source.
-    "read",
-    // Its note is written, not yet durable.
-    "noted",
-    // A batch is closed, its notes perhaps not yet durable.
-    "sealed",
-    // The batch waits in its lane.
-    "queued",
-    // The request is out, and the store has begun to answer.
-    "sent",
-    // The answer is read; nothing is done about it yet.
-    "answered",
-    // Refused records are set aside on disk, and not yet settled.
-    "parked",
-    // New notes are begun, which no checkpoint names yet.
-    "rolled",
-    // The next checkpoint is written beside the old one,
-    "aside",
-    // is durable there,
-    "fsynced",
-    // has taken the old one's name,
-    "renamed",
-    // and its name is durable.
-    "saved",
-    // The notes that it makes needless are removed.
+    "read",     // Its note is written, not yet durable.
+    "noted",    // A batch is closed, its notes perhaps not yet durable.
+    "sealed",   // The batch waits in its lane.
+    "queued",   // The request is out, and the store has begun to answer.
+    "sent",     // The answer is read; nothing is done about it yet.
+    "answered", // Refused records are set aside on disk, and not yet settled.
+    "parked",   // New notes are begun, which no checkpoint names yet.
+    "rolled",   // The next checkpoint is written beside the old one,
+    "aside",    // is durable there,
+    "fsynced",  // has taken the old one's name,
+    "renamed",  // and its name is durable.
+    "saved",    // The notes that it makes needless are removed.
     "removed",
 ];
 

@@ -44,6 +44,8 @@ pub struct Standing {
     pub counts: Counts,
     /// This run has read past the cursor that it began with: nothing needs to be skipped any more.
     pub caught_up: bool,
+    /// The first so many chunks of this run lie before the cursor that it began with: settling them moves nothing.
+    pub behind: u64,
 }
 
 /// A source as it is found.
@@ -111,6 +113,7 @@ impl Sources {
             cursor: saved.cursors.get(output).cloned(),
             counts: saved.counts.get(output).cloned().unwrap_or_default(),
             caught_up: false,
+            behind: 0,
         };
         let tracked = Tracked {
             outputs: outputs.iter().map(standing).collect(),

@@ -162,14 +162,20 @@ impl Tracker {
         Ok(tracked.watermark.begin(note, chunk.cursor.clone(), chunk.lines.len() as u64))
     }
 
-    /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order.
+    /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order, before it is
+    /// begun.
     pub fn past_lines(&self, chunk: &Chunk, output: usize) -> usize {
         let mut state = self.lock();
-        let standing = &mut state.sources.get_mut(chunk.source.id).outputs[output];
+        let tracked = state.sources.get_mut(chunk.source.id);
+        let standing = &mut tracked.outputs[output];
         if standing.caught_up || standing.cursor.is_none() {
             return 0;
         }
-        chunk.lines.iter().take_while(|line| standing.is_past(chunk.generation, line.position)).count()
+        let past = chunk.lines.iter().take_while(|line| standing.is_past(chunk.generation, line.position)).count();
+        if past == chunk.lines.len() {
+            standing.behind = tracked.watermark.begun() + 1;
+        }
+        past
     }
 
     /// Makes all notes so far durable: before a batch is first sent.
@@ -187,7 +193,9 @@ impl Tracker {
             let Some(tracked) = state.sources.find_mut(settlement.source) else { continue };
             if let Some(passed) = tracked.watermark.settle(output, settlement.seq, settlement.counts) {
                 let standing = &mut tracked.outputs[output];
-                standing.cursor = Some(passed.cursor);
+                if tracked.watermark.passed(output) > standing.behind {
+                    standing.cursor = Some(passed.cursor);
+                }
                 standing.counts.add(&passed.counts);
             }
         }

@@ -212,6 +212,34 @@ fn an_output_that_is_ahead_skips_what_it_has() {
     assert_eq!([0, 10].map(|start| is_past(start, 2)), [false, false]);
 }
 
+/// Killed while an output that is ahead passes over what it has: it is still ahead.
+#[test]
+fn an_output_that_is_ahead_stays_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path(), &["fast", "slow"]);
+    resume(&tracker);
+    for index in 0..3 {
+        tracker.begin(&piece(index * 10, 1)).unwrap();
+    }
+    (0..3).for_each(|seq| settle(&tracker, 0, seq));
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let standing =
+        |tracker: &Tracker| offset(tracker.lock().sources.get_mut(SourceId::new(7)).outputs[0].cursor.as_ref());
+    let tracker = open(folder.path(), &["fast", "slow"]);
+    resume(&tracker);
+    for (index, past) in [(0, 1), (1, 1), (2, 1), (3, 0)] {
+        let piece = piece(index * 10, 1);
+        assert_eq!(tracker.past_lines(&piece, 0), past);
+        tracker.begin(&piece).unwrap();
+    }
+    for (seq, expected) in [(1, 30), (0, 30), (2, 30), (3, 40)] {
+        settle(&tracker, 0, seq);
+        assert_eq!(standing(&tracker), Some(expected), "after {seq}");
+    }
+}
+
 #[test]
 fn a_container_goes_on_right_after_its_cursor_and_an_output_ahead_skips_what_it_has() {
     let folder = tempfile::tempdir().unwrap();

@@ -51,7 +51,7 @@ impl Watermark {
     /// Takes the next chunk of the source; every output must settle it. Returns its sequence number.
     pub fn begin(&mut self, note: Note, cursor: Cursor, lines: u64) -> u64 {
         self.flights.push_back(Flight { note, cursor, lines });
-        self.first_seq + self.flights.len() as u64 - 1
+        self.begun() - 1
     }
 
     /// One output is through with a chunk. `Some` when that moves its watermark.
@@ -70,6 +70,18 @@ impl Watermark {
         let cursor = self.flights.get(usize::try_from(last - self.first_seq).ok()?)?.cursor.clone();
         self.forget_passed();
         Some(Passed { cursor, counts: passed })
+    }
+
+    /// How many chunks were begun.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.first_seq + self.flights.len() as u64
+    }
+
+    /// How many chunks an output has settled, as a prefix without holes.
+    #[must_use]
+    pub fn passed(&self, output: usize) -> u64 {
+        self.outputs[output].next_seq
     }
 
     /// The notes of the chunks in flight, oldest first.

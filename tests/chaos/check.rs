@@ -26,6 +26,20 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Adds what is wrong with another store.
+    pub fn add(&mut self, other: Self) {
+        self.lost.extend(other.lost);
+        self.repeated.extend(other.repeated);
+        self.disordered.extend(other.disordered);
+        self.parked.extend(other.parked);
+        self.strange.extend(other.strange);
+    }
+
+    /// Whether nothing is.
+    pub fn is_good(&self) -> bool {
+        [&self.lost, &self.repeated, &self.disordered, &self.strange].iter().all(|numbers| numbers.is_empty())
+    }
+
     /// Judges what a store has against what was written. `parked` is the text of the records set aside, which may hold
     /// one twice (docs/guarantees.md).
     pub fn of(label: &str, written: &Written, records: &[Record], parked: &str) -> Self {
@@ -80,14 +94,14 @@ pub fn stored(label: &str, records: &[Record]) -> Vec<bool> {
     stored
 }
 
-/// The agent's own books, as its checkpoint has them: lines delivered, and lines set aside.
+/// The agent's own books of one output, as its checkpoint has them: lines delivered, and lines set aside.
 ///
 /// # Errors
 /// The checkpoint is none.
-pub fn ledger(state: &Path) -> std::io::Result<(u64, u64)> {
+pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
     let checkpoint: Value = serde_json::from_slice(&std::fs::read(state.join("checkpoint.json"))?)?;
     let sources = checkpoint["sources"].as_array().into_iter().flatten();
-    let counts = sources.map(|source| &source["counts"]["store"]).chain([&checkpoint["gone"]["store"]]);
+    let counts = sources.map(|source| &source["counts"][output]).chain([&checkpoint["gone"][output]]);
     let sum = |(delivered, parked), counts: &Value| {
         let number = |name: &str| counts[name].as_u64().unwrap_or(0);
         (delivered + number("delivered"), parked + number("parked"))

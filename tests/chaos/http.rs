@@ -12,6 +12,7 @@ const LONGEST_BODY: usize = 64 << 20;
 /// A request, its body inflated.
 #[derive(Debug)]
 pub struct Request {
+    pub method: String,
     /// Path and query as they came.
     pub target: String,
     pub body: Vec<u8>,
@@ -20,6 +21,7 @@ pub struct Request {
 /// The head of a request: what there is before its body.
 #[derive(Debug)]
 pub struct Head {
+    method: String,
     target: String,
     length: usize,
     gzip: bool,
@@ -70,8 +72,9 @@ pub fn read_head(from: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
     if from.read_line(&mut first)? == 0 {
         return Ok(None);
     }
-    let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut head = Head { target, length: 0, gzip: false };
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut head = Head { method, target, length: 0, gzip: false };
     loop {
         let mut line = String::new();
         from.read_line(&mut line)?;
@@ -86,7 +89,7 @@ pub fn read_head(from: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
 
 /// Reads the body that belongs to a head. A client that dies meanwhile has sent nothing.
 pub fn read_body(from: &mut BufReader<TcpStream>, head: Head) -> io::Result<Request> {
-    let Head { target, length, gzip } = head;
+    let Head { method, target, length, gzip } = head;
     if length > LONGEST_BODY {
         return Err(io::Error::other("a body that long is none of the agent's"));
     }
@@ -97,7 +100,7 @@ pub fn read_body(from: &mut BufReader<TcpStream>, head: Head) -> io::Result<Requ
         GzDecoder::new(body.as_slice()).read_to_end(&mut inflated)?;
         body = inflated;
     }
-    Ok(Request { target, body })
+    Ok(Request { method, target, body })
 }
 
 /// Writes a whole answer.

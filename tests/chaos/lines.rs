@@ -40,7 +40,8 @@ impl Lines {
         let mark = format!("seq-{}-{number:07}", self.label);
         let word = if is_unfit { UNFIT } else { "well" };
         let fill = "abcdefghij ".repeat(self.fill());
-        let time = Timestamp::from_millisecond(self.first_ms + i64::try_from(number).expect("a number")).expect("a time");
+        let time =
+            Timestamp::from_millisecond(self.first_ms + i64::try_from(number).expect("a number")).expect("a time");
         let _ = match (style, self.dice.percent(50)) {
             (Style::Timed, true) => {
                 writeln!(out, r#"{{"time":"{time:.3}","sequence":"{mark}","level":"info","message":"{word} {fill}"}}"#)

@@ -2,7 +2,7 @@
 //! under a writer that rotates and a store that misbehaves, round after round. Exits with 1 when the promise was broken.
 //!
 //! ```text
-//! cargo test --profile quick --features failpoints --test chaos -- --rounds 60 --store bulk
+//! cargo test --profile quick --features failpoints --test chaos -- --rounds 60
 //! cargo test --profile quick --features failpoints --test chaos -- --rounds 10 --store loki --url http://HOST:3100
 //! ```
 //!
@@ -18,6 +18,7 @@ mod bulk;
 mod check;
 mod dice;
 mod faults;
+mod forward;
 #[allow(dead_code)]
 #[path = "../it/harness.rs"]
 mod harness;
@@ -45,6 +46,9 @@ use crate::round::{Plan, Report};
 use crate::stores::Kind;
 use crate::table::Table;
 
+/// How often it is said how far it is, in rounds.
+const SAID_EVERY: u64 = 100;
+
 /// Kills the agent again and again, and counts what is lost and what is repeated
 #[derive(Parser, Debug)]
 struct Arguments {
@@ -54,12 +58,12 @@ struct Arguments {
     /// The number of the first one
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Which store
-    #[arg(long, value_enum, default_value = "bulk")]
-    store: Kind,
-    /// Where a real store is
-    #[arg(long)]
-    url: Option<String>,
+    /// Which stores: one of them a round, or all at once
+    #[arg(long = "store", value_enum, default_values = ["bulk", "push"])]
+    stores: Vec<Kind>,
+    /// Where the real ones are, in their order
+    #[arg(long = "url")]
+    urls: Vec<String>,
     /// The same seed makes the same choices; else it is taken from the clock
     #[arg(long)]
     seed: Option<u64>,
@@ -70,13 +74,13 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.store.is_real() != arguments.url.is_some() {
-        eprintln!("cannot start: a real store needs --url, and a scripted one has none");
+    let Some(stores) = arguments.stores() else {
+        eprintln!("cannot start: each real store needs a --url, and scripted ones have none");
         return ExitCode::FAILURE;
-    }
+    };
     check::try_yourself();
     let seed = arguments.seed.unwrap_or_else(|| now_ms().unsigned_abs());
-    println!("chaos: store {:?}, rounds {}, seed {seed}", arguments.store, arguments.rounds);
+    println!("chaos: stores {:?}, rounds {}, seed {seed}", arguments.stores, arguments.rounds);
     let (began, table) = (Instant::now(), Mutex::new(Table::default()));
     let next = AtomicU64::new(arguments.first);
     std::thread::scope(|scope| {
@@ -87,7 +91,8 @@ fn main() -> ExitCode {
                     if round >= arguments.first + arguments.rounds {
                         return;
                     }
-                    run_round(&arguments, seed, round, &table);
+                    let plan = Plan { seed, round, stores: stores.clone(), run: run_name() };
+                    run_round(&plan, &table);
                 }
             });
         }
@@ -97,33 +102,43 @@ fn main() -> ExitCode {
     if table.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+impl Arguments {
+    /// The stores with their URLs; `None` when these do not match.
+    fn stores(&self) -> Option<Vec<(Kind, Option<String>)>> {
+        let mut urls = self.urls.iter().cloned();
+        let mut stores = Vec::new();
+        for kind in &self.stores {
+            stores.push((*kind, if kind.is_real() { Some(urls.next()?) } else { None }));
+        }
+        urls.next().is_none().then_some(stores)
+    }
+}
+
+/// Letters and digits, as a mark in a line has.
+fn run_name() -> String {
+    format!("x{}", now_ms() % 1_000_000_000)
+}
+
 /// One round, and what is to be said of it.
-fn run_round(arguments: &Arguments, seed: u64, round: u64, table: &Mutex<Table>) {
-    let plan = Plan {
-        seed,
-        round,
-        kind: arguments.store,
-        url: arguments.url.clone(),
-        // Letters and digits, as a mark in a line.
-        run: format!("x{}", now_ms() % 1_000_000_000),
-    };
+fn run_round(plan: &Plan, table: &Mutex<Table>) {
     let ground = Ground::new();
     let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.run(&ground)));
+    let fault = match &came {
+        Ok(Ok(report)) if report.is_good() => None,
+        Ok(Ok(report)) => Some(describe(report)),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("it panicked, see above".to_owned()),
+    };
+    if let Some(fault) = fault {
+        say_failed(plan, &ground, &fault);
+    }
+    let mut table = table.lock().unwrap();
     match came {
-        Ok(Ok(report)) => {
-            if !report.is_good() {
-                say_failed(&plan, &ground, &describe(&report));
-            }
-            table.lock().unwrap().add(&report);
-        }
-        Ok(Err(error)) => {
-            say_failed(&plan, &ground, &error.to_string());
-            table.lock().unwrap().add_failed();
-        }
-        Err(_) => {
-            say_failed(&plan, &ground, "it panicked, see above");
-            table.lock().unwrap().add_failed();
-        }
+        Ok(Ok(report)) => table.add(&report),
+        _ => table.add_failed(),
+    }
+    if table.rounds().is_multiple_of(SAID_EVERY) {
+        println!("chaos: {} rounds are through", table.rounds());
     }
 }
 
@@ -147,7 +162,8 @@ fn describe(report: &Report) -> String {
 fn say_failed(plan: &Plan, ground: &Ground, what: &str) {
     let kept = std::env::temp_dir().join(format!("lf-chaos.{}.{}.{}", std::process::id(), plan.seed, plan.round));
     let copied = Command::new("cp").arg("-a").arg(ground.path("")).arg(&kept).status();
-    let place = if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
+    let place =
+        if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
     println!("chaos: round {} failed: {what}", plan.round);
     println!("hint: it is kept in {place}; again: --seed {} --first {} --rounds 1", plan.seed, plan.round);
 }

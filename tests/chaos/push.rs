@@ -28,8 +28,11 @@ impl Push {
         let Some(("/loki/api/v1/query_range", query)) = request.target.split_once('?') else {
             return Answer::new(404, "404 page not found");
         };
-        let parameters: BTreeMap<&str, String> =
-            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, decoded(value))).collect();
+        let parameters: BTreeMap<&str, String> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name, decoded(value)))
+            .collect();
         let number = |name: &str| parameters[name].parse::<i64>().expect("a number");
         let limit = usize::try_from(number("limit")).expect("a limit");
         let found = self.streams.get(&parameters["query"]).map(|stream| {

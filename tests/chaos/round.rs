@@ -25,8 +25,8 @@ const UNFIT_EVERY: u64 = 600;
 pub struct Plan {
     pub seed: u64,
     pub round: u64,
-    pub kind: Kind,
-    pub url: Option<String>,
+    /// The stores to choose from, real ones with their URLs.
+    pub stores: Vec<(Kind, Option<String>)>,
     /// Tells this run from all others in a store that keeps what earlier ones sent.
     pub run: String,
 }
@@ -40,8 +40,8 @@ pub struct Report {
     /// Steps that were to kill it and were not reached in time.
     pub missed: BTreeMap<&'static str, u64>,
     pub verdict: Verdict,
-    /// The agent's own books could be compared.
-    pub has_ledger: bool,
+    /// How many of the agent's own books could be compared.
+    pub ledgers: u64,
     /// What else is wrong, in words.
     pub complaints: Vec<String>,
 }
@@ -50,9 +50,11 @@ pub struct Report {
 #[derive(Clone, Copy)]
 enum Purpose {
     Configuration,
+    Stores,
     Writing,
     Lines,
     Fates,
+    /// The first of as many as there are stores.
     Faults,
 }
 
@@ -62,42 +64,62 @@ impl Plan {
     /// # Errors
     /// It could not be run to its end.
     pub fn run(&self, ground: &Ground) -> io::Result<Report> {
-        let store = Store::open(self.kind, self.url.as_deref(), self.dice(Purpose::Faults))?;
-        std::fs::write(ground.path("agent.toml"), self.configuration(&store, ground))?;
-        let stored = || check::stored(&self.label(), &store.records(&self.service()));
+        let stores = self.stores()?;
+        std::fs::write(ground.path("agent.toml"), self.configuration(&stores, ground))?;
         let mut report = Report::default();
-        let written = self.write_and_kill(ground, &store, &stored, &mut report)?;
+        let written = self.write_and_kill(ground, &stores, &mut report)?;
         let (code, said) = agent::run_once(ground, LAST_RUN)?;
-        let parked = std::fs::read_to_string(ground.path("state/parked/store.ndjson")).unwrap_or_default();
-        let records = store.records(&self.service());
         report.lines = written.pieces.len() as u64;
-        report.verdict = Verdict::of(&self.label(), &written, &records, &parked);
         report.judge_end(code, &said, &written);
-        if !written.in_doubt {
-            report.has_ledger = true;
-            report.judge_ledger(check::ledger(&ground.path("state"))?, records.len() as u64);
+        for store in &stores {
+            self.judge(store, ground, &written, &mut report)?;
         }
         if report.is_good() {
-            store.forget(&self.service());
-        } else {
-            let rows: String = records.iter().map(|record| format!("{} {}\n", record.key, record.text)).collect();
-            std::fs::write(ground.path("stored"), rows)?;
+            stores.iter().for_each(|store| store.forget(&self.service()));
         }
         Ok(report)
     }
 
-    fn write_and_kill(
-        &self,
-        ground: &Ground,
-        store: &Store,
-        stored: &(dyn Fn() -> Vec<bool> + Sync),
-        report: &mut Report,
-    ) -> io::Result<Written> {
+    /// All stores, or one of them: an output that is alone goes other ways than one that has a neighbour.
+    fn stores(&self) -> io::Result<Vec<Store>> {
+        let mut dice = self.dice(Purpose::Stores);
+        let alone = dice.percent(60).then(|| dice.below(self.stores.len() as u64));
+        let mut stores = Vec::new();
+        for (number, (kind, url)) in (0..).zip(&self.stores) {
+            if alone.is_none_or(|alone| alone == number) {
+                let faults = Dice::new(self.seed, self.round, Purpose::Faults as u64 + number);
+                stores.push(Store::open(&format!("store{number}"), *kind, url.as_deref(), faults)?);
+            }
+        }
+        Ok(stores)
+    }
+
+    fn judge(&self, store: &Store, ground: &Ground, written: &Written, report: &mut Report) -> io::Result<()> {
+        let (state, name) = (ground.path("state"), &store.name);
+        let parked = std::fs::read_to_string(state.join(format!("parked/{name}.ndjson"))).unwrap_or_default();
+        let records = store.records(&self.service());
+        let verdict = Verdict::of(&self.label(), written, &records, &parked);
+        if !written.in_doubt {
+            report.ledgers += 1;
+            let ledger = check::ledger(&state, name)?;
+            report.judge_ledger(name, ledger, (records.len() as u64, verdict.parked.len() as u64));
+        }
+        if !verdict.is_good() {
+            let rows: String = records.iter().map(|record| format!("{} {}\n", record.key, record.text)).collect();
+            std::fs::write(ground.path(name), rows)?;
+        }
+        report.verdict.add(verdict);
+        Ok(())
+    }
+
+    fn write_and_kill(&self, ground: &Ground, stores: &[Store], report: &mut Report) -> io::Result<Written> {
+        let has = |store: &Store| check::stored(&self.label(), &store.records(&self.service()));
+        let stored = || stores.iter().map(has).collect();
         let mut dice = self.dice(Purpose::Writing);
-        let unfit_every = (store.refuses() && dice.percent(50)).then_some(UNFIT_EVERY);
+        let unfit_every = (stores.iter().all(Store::refuses) && dice.percent(50)).then_some(UNFIT_EVERY);
         let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit_every);
         let count = dice.between(500, 3000);
-        let writer = Writer::new(ground.path("logs"), lines, dice, stored);
+        let writer = Writer::new(ground.path("logs"), lines, dice, &stored);
         let mut fates = self.dice(Purpose::Fates);
         thread::scope(|scope| {
             let writing = scope.spawn(move || writer.run(count));
@@ -118,7 +140,7 @@ impl Plan {
     }
 
     /// The whole of `agent.toml`.
-    fn configuration(&self, store: &Store, ground: &Ground) -> String {
+    fn configuration(&self, stores: &[Store], ground: &Ground) -> String {
         let mut dice = self.dice(Purpose::Configuration);
         let mut pick = |among: &[&'static str]| *dice.pick(among);
         let (workers, unfinished) = (pick(&["1", "2"]), pick(&["80ms", "5s"]));
@@ -126,15 +148,20 @@ impl Plan {
         let age = pick(&["10ms", "50ms", "300ms"]);
         let (state, logs) = (ground.path("state"), ground.path("logs"));
         let (state, logs) = (state.display(), logs.display());
-        let (service, output) = (self.service(), store.output());
-        format!(
-            "[agent]\nstate_dir = \"{state}\"\nworkers = {workers}\nstop_within = \"2s\"\n\n\
+        let (service, memory) = (self.service(), pick(&["1 MiB", "12 MiB"]));
+        let mut text = format!(
+            "[agent]\nstate_dir = \"{state}\"\nworkers = {workers}\nmemory = \"{memory}\"\nstop_within = \"2s\"\n\n\
              [admin]\nlisten = \"off\"\n\n\
              [source.{service}]\ntype = \"file\"\ninclude = [\"{logs}/*.log\", \"{logs}/*.log.*\"]\n\
-             poll = \"100ms\"\nunfinished_after = \"{unfinished}\"\n\n\
-             {output}max_bytes = \"{bytes}\"\nmax_records = {records}\nmax_age = \"{age}\"\n\
-             retry_first = \"10ms\"\nretry_max = \"150ms\"\n"
-        )
+             max_line = \"64 KiB\"\npoll = \"100ms\"\nunfinished_after = \"{unfinished}\"\n"
+        );
+        for output in stores.iter().map(Store::output) {
+            text += &format!(
+                "\n{output}max_bytes = \"{bytes}\"\nmax_records = {records}\nmax_age = \"{age}\"\n\
+                 retry_first = \"10ms\"\nretry_max = \"150ms\"\n"
+            );
+        }
+        text
     }
 
     fn dice(&self, purpose: Purpose) -> Dice {
@@ -153,12 +180,12 @@ impl Plan {
 fn choose(dice: &mut Dice) -> Fate {
     let time = |dice: &mut Dice, high| Duration::from_millis(dice.between(30, high));
     match dice.below(100) {
-        0..50 => {
+        0..60 => {
             let step = *dice.pick(&STEPS);
-            let number = if dice.percent(50) { 1 } else { dice.between(2, 12) };
+            let number = if dice.percent(60) { 1 } else { dice.between(2, 8) };
             Fate::Step(step, number, Duration::from_millis(800))
         }
-        50..85 => Fate::Killed(time(dice, 400)),
+        60..88 => Fate::Killed(time(dice, 400)),
         _ => Fate::Stopped(time(dice, 500)),
     }
 }
@@ -166,8 +193,7 @@ fn choose(dice: &mut Dice) -> Fate {
 impl Report {
     /// Whether the promise was kept.
     pub fn is_good(&self) -> bool {
-        let Verdict { lost, repeated, disordered, strange, .. } = &self.verdict;
-        [lost, repeated, disordered, strange].iter().all(|numbers| numbers.is_empty()) && self.complaints.is_empty()
+        self.verdict.is_good() && self.complaints.is_empty()
     }
 
     fn judge_end(&mut self, code: Option<i32>, said: &str, written: &Written) {
@@ -181,11 +207,11 @@ impl Report {
         }
     }
 
-    fn judge_ledger(&mut self, (delivered, parked): (u64, u64), records: u64) {
-        let set_aside = self.verdict.parked.len() as u64;
-        if (delivered, parked) != (records, set_aside) {
-            let said = format!("the agent counts {delivered} delivered and {parked} parked");
-            self.complaints.push(format!("{said}; there are {records} and {set_aside}"));
+    fn judge_ledger(&mut self, name: &str, books: (u64, u64), there: (u64, u64)) {
+        if books != there {
+            let ((delivered, parked), (stored, set_aside)) = (books, there);
+            let said = format!("the agent counts {delivered} delivered to {name} and {parked} parked");
+            self.complaints.push(format!("{said}; there are {stored} and {set_aside}"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The scripted store: a server on loopback that keeps what it is sent, and misbehaves. What it keeps is `bulk`'s and
-//! `push`'s, what goes wrong is chosen by `faults`.
+//! What the agent of a round talks to: a server on loopback that keeps what it is sent, or hands it on to a real store,
+//! and misbehaves. What it keeps is `bulk`'s and `push`'s, what goes wrong is chosen by `faults`.
 
 use std::io::{self, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::bulk::Bulk;
 use crate::faults::{Fault, Faults};
+use crate::forward::Forward;
 use crate::http::{self, Answer, Request};
 use crate::push::Push;
 use crate::stores::{Part, Record};
@@ -30,6 +31,8 @@ pub struct Server {
 pub enum Kept {
     Bulk(Bulk),
     Push(Push),
+    /// In a real store, to which all is handed on.
+    Elsewhere(Forward),
 }
 
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl Server {
         match &*self.shared.kept.lock().unwrap() {
             Kept::Bulk(bulk) => bulk.records(),
             Kept::Push(push) => push.records(),
+            Kept::Elsewhere(_) => Vec::new(),
         }
     }
 }
@@ -147,7 +151,7 @@ impl Shared {
         let records = request.body.windows(4).filter(|four| four == b"seq-").count();
         match fault.filter(|fault| fault.suits(records)) {
             None => End::Answer(self.take(request, Part::All)),
-            Some(Fault::Status(status)) => End::Answer(self.refusal(status)),
+            Some(Fault::Status(status)) => End::Answer(self.refusal(request, status)),
             Some(Fault::Page) => End::Answer(Answer::new(200, "<html>Welcome to the proxy</html>")),
             Some(Fault::Busy) => End::Answer(self.take(request, Part::Some)),
             Some(Fault::Unsaid) => End::Answer(self.take(request, Part::Unsaid)),
@@ -165,17 +169,19 @@ impl Shared {
         match &mut *self.kept.lock().unwrap() {
             Kept::Bulk(bulk) => bulk.take(&request.body, part, faults.dice()),
             Kept::Push(push) => push.take(&request.body, part, faults.dice()),
+            Kept::Elsewhere(forward) => forward.take(request, part),
         }
     }
 
-    fn refusal(&self, status: u16) -> Answer {
-        let is_bulk = matches!(*self.kept.lock().unwrap(), Kept::Bulk(_));
-        let mut answer = match is_bulk {
-            true => Answer::new(status, "{\"error\":{\"type\":\"scripted_exception\",\"reason\":\"as scripted\"}}"),
-            false if status == 400 => Answer::new(status, "loghttp.PushRequest.Streams: unexpected EOF"),
-            false if status == 429 => Answer::new(status, "ingestion rate limit exceeded for user fake"),
-            false => Answer::new(status, "as scripted"),
+    fn refusal(&self, request: &Request, status: u16) -> Answer {
+        let is_push = request.target.starts_with("/loki/");
+        let words = match (is_push, status) {
+            (true, 400) => "loghttp.PushRequest.Streams: unexpected EOF",
+            (true, 429) => "ingestion rate limit exceeded for user fake",
+            (true, _) => "as scripted",
+            (false, _) => "{\"error\":{\"type\":\"scripted_exception\",\"reason\":\"as scripted\"}}",
         };
+        let mut answer = Answer::new(status, words);
         let is_asked_to_wait = status == 429 && self.faults.lock().unwrap().dice().percent(10);
         answer.retry_after = is_asked_to_wait.then_some(1);
         answer
@@ -200,6 +206,7 @@ impl Kept {
         match self {
             Self::Bulk(_) => Bulk::other(request),
             Self::Push(push) => push.other(request),
+            Self::Elsewhere(forward) => forward.send(request),
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The store of a run: a scripted one, or a real one that is given. Says how the agent is told of it, and what it has.
+//! The stores of a round: scripted ones, or real ones with a liar before them. Says how the agent is told of one, and
+//! what it has.
 
 use serde_json::Value;
 
 use crate::bulk::Bulk;
 use crate::dice::Dice;
 use crate::faults::Faults;
+use crate::forward::Forward;
 use crate::push::Push;
 use crate::server::{Kept, Server};
 use crate::store;
@@ -52,11 +54,16 @@ pub enum Kind {
     Loki,
 }
 
-/// The store of one round.
+/// One store of a round.
 #[derive(Debug)]
-pub enum Store {
-    Scripted(Kind, Server),
-    Real(store::Store),
+pub struct Store {
+    /// Of its `[output.NAME]`.
+    pub name: String,
+    kind: Kind,
+    /// What the agent talks to: the store itself, or the liar between the two.
+    server: Server,
+    /// What is asked in the end, where it is a real one.
+    real: Option<store::Store>,
 }
 
 impl Kind {
@@ -76,35 +83,34 @@ impl Kind {
 }
 
 impl Store {
-    /// The store of the given round.
-    pub fn open(kind: Kind, url: Option<&str>, dice: Dice) -> std::io::Result<Self> {
-        if let Some(url) = url {
-            return Ok(Self::Real(store::Store { kind: kind.name(), url: url.to_owned(), admin: None, ca: None }));
-        }
-        let kept = if kind == Kind::Bulk { Kept::Bulk(Bulk::default()) } else { Kept::Push(Push::default()) };
-        Ok(Self::Scripted(kind, Server::start(kept, Faults::new(dice, FAULTS))?))
+    /// The store of one round; a real one at `url`.
+    pub fn open(name: &str, kind: Kind, url: Option<&str>, dice: Dice) -> std::io::Result<Self> {
+        let real = |url: &str| store::Store { kind: kind.name(), url: url.to_owned(), admin: None, ca: None };
+        let kept = match (url, kind) {
+            (Some(url), _) => Kept::Elsewhere(Forward::new(url)),
+            (None, Kind::Push) => Kept::Push(Push::default()),
+            (None, _) => Kept::Bulk(Bulk::default()),
+        };
+        let server = Server::start(kept, Faults::new(dice, FAULTS))?;
+        Ok(Self { name: name.to_owned(), kind, server, real: url.map(real) })
     }
 
-    /// `[output.store]` for it.
+    /// `[output.NAME]` for it.
     pub fn output(&self) -> String {
-        match self {
-            Self::Real(store) => store.output(),
-            Self::Scripted(kind, server) => {
-                let (name, url) = (kind.name(), &server.url);
-                // Shorter than the server is late.
-                format!("[output.store]\ntype = \"{name}\"\nurl = \"{url}\"\ntimeout = \"400ms\"\n")
-            }
-        }
+        let (name, kind, url) = (&self.name, self.kind.name(), &self.server.url);
+        // Scripted ones are asked no longer than they are late.
+        let timeout = if self.real.is_some() { "5s" } else { "400ms" };
+        format!("[output.{name}]\ntype = \"{kind}\"\nurl = \"{url}\"\ntimeout = \"{timeout}\"\n")
     }
 
     /// Whether it refuses lines that say [`UNFIT`].
     pub fn refuses(&self) -> bool {
-        matches!(self, Self::Scripted(..))
+        self.real.is_none()
     }
 
     /// Lets go of a service, where a store bears only so many indices.
     pub fn forget(&self, service: &str) {
-        let Self::Real(store) = self else { return };
+        let Some(store) = &self.real else { return };
         if store.kind != "loki" {
             let (_, names) = store.call("GET", &format!("/_cat/indices/logferry-{service}-*?h=index"), None);
             names.split_whitespace().for_each(|name| drop(store.call("DELETE", &format!("/{name}"), None)));
@@ -113,18 +119,14 @@ impl Store {
 
     /// All records of a service.
     pub fn records(&self, service: &str) -> Vec<Record> {
-        match self {
-            Self::Scripted(_, server) => server.records(),
-            Self::Real(store) => {
-                let mut records = Vec::new();
-                store.each_page(service, &mut |text| match store.kind {
-                    // Entries come in the order of their times.
-                    "loki" => records.push(Record { key: format!("{:09}", records.len()), text: text.to_owned() }),
-                    _ => records.extend(hits(text)),
-                });
-                records
-            }
-        }
+        let Some(store) = &self.real else { return self.server.records() };
+        let mut records = Vec::new();
+        store.each_page(service, &mut |text| match store.kind {
+            // Entries come in the order of their times.
+            "loki" => records.push(Record { key: format!("{:09}", records.len()), text: text.to_owned() }),
+            _ => records.extend(hits(text)),
+        });
+        records
     }
 }
 
@@ -132,9 +134,7 @@ impl Store {
 fn hits(page: &str) -> Vec<Record> {
     let answer: Value = serde_json::from_str(page).expect("an answer is JSON");
     let hits = answer["hits"]["hits"].as_array().expect("hits").iter();
-    let record = |hit: &Value| Record {
-        key: hit["_id"].as_str().expect("an id").to_owned(),
-        text: hit["_source"].to_string(),
-    };
+    let record =
+        |hit: &Value| Record { key: hit["_id"].as_str().expect("an id").to_owned(), text: hit["_source"].to_string() };
     hits.map(record).collect()
 }

@@ -31,7 +31,7 @@ impl Table {
         self.rounds += 1;
         self.failed += u64::from(!report.is_good());
         self.lines += report.lines;
-        self.ledgers += u64::from(report.has_ledger);
+        self.ledgers += report.ledgers;
         for (sums, more) in [(&mut self.ends, &report.ends), (&mut self.missed, &report.missed)] {
             more.iter().for_each(|(name, count)| *sums.entry(name).or_default() += count);
         }
@@ -47,6 +47,11 @@ impl Table {
     pub fn add_failed(&mut self) {
         self.rounds += 1;
         self.failed += 1;
+    }
+
+    /// How many rounds are in it.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
     }
 
     /// Whether every round kept the promise, and every step was put to the test.
@@ -70,7 +75,7 @@ impl Table {
             ("repeated", self.repeated.to_string()),
             ("out of order", self.disordered.to_string()),
             ("parked", format!("{}, {} of them or of others without a reason", self.parked, self.strange)),
-            ("ledger", format!("compared in {} rounds", self.ledgers)),
+            ("ledger", format!("{} compared with what is there", self.ledgers)),
         ] {
             text += &format!("{name:<14}{value}\n");
         }

@@ -30,6 +30,9 @@ pub struct Written {
     pub in_doubt: bool,
 }
 
+/// Tells which of the numbers each store has, by number.
+pub type Stored<'a> = dyn Fn() -> Vec<Vec<bool>> + Sync + 'a;
+
 /// Writes the lines of one round.
 pub struct Writer<'a> {
     folder: PathBuf,
@@ -37,8 +40,7 @@ pub struct Writer<'a> {
     dice: Dice,
     files: Vec<Log>,
     written: Written,
-    /// Which of the numbers the store has, by number.
-    stored: &'a (dyn Fn() -> Vec<bool> + Sync),
+    stored: &'a Stored<'a>,
 }
 
 /// One file, and what it was before.
@@ -51,8 +53,8 @@ struct Log {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes to `folder`. `stored` tells which numbers the store has.
-    pub fn new(folder: PathBuf, lines: Lines, mut dice: Dice, stored: &'a (dyn Fn() -> Vec<bool> + Sync)) -> Self {
+    /// Writes to `folder`. `stored` tells which numbers are stored.
+    pub fn new(folder: PathBuf, lines: Lines, mut dice: Dice, stored: &'a Stored<'a>) -> Self {
         let count = usize::try_from(dice.between(2, 4)).expect("a count of files");
         let log = |(piece, (name, style)): (usize, &(&'static str, Style))| Log {
             name,
@@ -165,13 +167,14 @@ impl<'a> Writer<'a> {
         self.files[index].piece = last.map_or(0, |last| last + 1);
     }
 
-    /// Waits a little until the store has a piece. What it refuses may not be set aside yet, so it never counts.
+    /// Waits a little until every store has a piece. What it refuses may not be set aside yet, so it never counts.
     fn is_stored(&self, piece: usize) -> bool {
         let began = Instant::now();
-        let numbers: Vec<usize> = (0..self.written.pieces.len()).filter(|at| self.written.pieces[*at] == piece).collect();
+        let numbers: Vec<usize> =
+            (0..self.written.pieces.len()).filter(|at| self.written.pieces[*at] == piece).collect();
         loop {
             let stored = (self.stored)();
-            if numbers.iter().all(|number| stored.get(*number).copied().unwrap_or(false)) {
+            if numbers.iter().all(|number| stored.iter().all(|one| one.get(*number) == Some(&true))) {
                 return true;
             }
             if began.elapsed() > UNTIL_STORED {
