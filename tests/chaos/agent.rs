@@ -52,7 +52,7 @@ pub fn run(ground: &Ground, fate: Fate) -> io::Result<&'static str> {
 /// It did not end in time, or could not be started.
 pub fn run_once(ground: &Ground, patience: Duration) -> io::Result<(Option<i32>, String)> {
     let before = std::fs::metadata(ground.path(MESSAGES)).map_or(0, |metadata| metadata.len());
-    let mut child = start(ground, &["--once", "--wait", "15s"], None)?;
+    let mut child = start(ground, &["--once", "--wait", "40s"], None)?;
     let Some(status) = wait(&mut child, patience)? else {
         child.kill()?;
         child.wait()?;

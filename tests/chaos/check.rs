@@ -94,12 +94,21 @@ pub fn stored(label: &str, records: &[Record]) -> Vec<bool> {
     stored
 }
 
+/// How many bytes of a file output the last checkpoint answers for.
+///
+/// # Errors
+/// The checkpoint is none.
+pub fn written(state: &Path, output: &str) -> std::io::Result<usize> {
+    let written = checkpoint(state)?["outputs"][output]["written"].as_u64().unwrap_or(0);
+    usize::try_from(written).map_err(std::io::Error::other)
+}
+
 /// The agent's own books of one output, as its checkpoint has them: lines delivered, and lines set aside.
 ///
 /// # Errors
 /// The checkpoint is none.
 pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
-    let checkpoint: Value = serde_json::from_slice(&std::fs::read(state.join("checkpoint.json"))?)?;
+    let checkpoint = checkpoint(state)?;
     let sources = checkpoint["sources"].as_array().into_iter().flatten();
     let counts = sources.map(|source| &source["counts"][output]).chain([&checkpoint["gone"][output]]);
     let sum = |(delivered, parked), counts: &Value| {
@@ -107,6 +116,10 @@ pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
         (delivered + number("delivered"), parked + number("parked"))
     };
     Ok(counts.fold((0, 0), sum))
+}
+
+fn checkpoint(state: &Path) -> std::io::Result<Value> {
+    Ok(serde_json::from_slice(&std::fs::read(state.join("checkpoint.json"))?)?)
 }
 
 /// Shows that each fault is found: a check that finds nothing proves nothing.

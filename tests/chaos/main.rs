@@ -59,7 +59,7 @@ struct Arguments {
     #[arg(long, default_value_t = 0)]
     first: u64,
     /// Which stores: one of them a round, or all at once
-    #[arg(long = "store", value_enum, default_values = ["bulk", "push"])]
+    #[arg(long = "store", value_enum, default_values = ["bulk", "push", "file"])]
     stores: Vec<Kind>,
     /// Where the real ones are, in their order
     #[arg(long = "url")]

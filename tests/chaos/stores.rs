@@ -1,9 +1,13 @@
 //! The stores of a round: scripted ones, or real ones with a liar before them. Says how the agent is told of one, and
 //! what it has.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use crate::bulk::Bulk;
+use crate::check;
 use crate::dice::Dice;
 use crate::faults::Faults;
 use crate::forward::Forward;
@@ -16,6 +20,9 @@ pub const UNFIT: &str = "unfit-for-any-store";
 
 /// Accidents of one round at most.
 const FAULTS: u32 = 60;
+
+/// A retry costs less than a round may.
+const RETRIES: &str = "retry_first = \"10ms\"\nretry_max = \"150ms\"\n";
 
 /// How much of a request is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +53,8 @@ pub enum Kind {
     Bulk,
     /// Scripted: Loki's push, and the question what is there
     Push,
+    /// The agent's own output to a file that is rotated
+    File,
     /// A real one at --url
     Elasticsearch,
     /// A real one at --url
@@ -60,10 +69,17 @@ pub struct Store {
     /// Of its `[output.NAME]`.
     pub name: String,
     kind: Kind,
-    /// What the agent talks to: the store itself, or the liar between the two.
-    server: Server,
-    /// What is asked in the end, where it is a real one.
-    real: Option<store::Store>,
+    end: End,
+}
+
+/// Where the agent's records go.
+#[derive(Debug)]
+enum End {
+    Scripted(Server),
+    /// By way of a server that lies now and then.
+    Real(Server, store::Store),
+    /// The ground's folder: `NAME.ndjson` lies in it.
+    File(PathBuf),
 }
 
 impl Kind {
@@ -73,61 +89,100 @@ impl Kind {
             Self::Bulk | Self::Elasticsearch => "elasticsearch",
             Self::Opensearch => "opensearch",
             Self::Push | Self::Loki => "loki",
+            Self::File => "file",
         }
     }
 
     /// Whether it is at `--url`.
     pub fn is_real(self) -> bool {
-        !matches!(self, Self::Bulk | Self::Push)
+        matches!(self, Self::Elasticsearch | Self::Opensearch | Self::Loki)
     }
 }
 
 impl Store {
-    /// The store of one round; a real one at `url`.
-    pub fn open(name: &str, kind: Kind, url: Option<&str>, dice: Dice) -> std::io::Result<Self> {
-        let real = |url: &str| store::Store { kind: kind.name(), url: url.to_owned(), admin: None, ca: None };
-        let kept = match (url, kind) {
-            (Some(url), _) => Kept::Elsewhere(Forward::new(url)),
-            (None, Kind::Push) => Kept::Push(Push::default()),
-            (None, _) => Kept::Bulk(Bulk::default()),
+    /// The store of one round, whose ground is `folder`; a real one at `url`.
+    pub fn open(name: &str, kind: Kind, url: Option<&str>, dice: Dice, folder: PathBuf) -> io::Result<Self> {
+        let faults = Faults::new(dice, FAULTS);
+        let end = match (kind, url) {
+            (_, Some(url)) => End::Real(
+                Server::start(Kept::Elsewhere(Forward::new(url)), faults)?,
+                store::Store { kind: kind.name(), url: url.to_owned(), admin: None, ca: None },
+            ),
+            (Kind::File, None) => End::File(folder),
+            (Kind::Push, None) => End::Scripted(Server::start(Kept::Push(Push::default()), faults)?),
+            (_, None) => End::Scripted(Server::start(Kept::Bulk(Bulk::default()), faults)?),
         };
-        let server = Server::start(kept, Faults::new(dice, FAULTS))?;
-        Ok(Self { name: name.to_owned(), kind, server, real: url.map(real) })
+        Ok(Self { name: name.to_owned(), kind, end })
     }
 
-    /// `[output.NAME]` for it.
-    pub fn output(&self) -> String {
-        let (name, kind, url) = (&self.name, self.kind.name(), &self.server.url);
-        // Scripted ones are asked no longer than they are late.
-        let timeout = if self.real.is_some() { "5s" } else { "400ms" };
-        format!("[output.{name}]\ntype = \"{kind}\"\nurl = \"{url}\"\ntimeout = \"{timeout}\"\n")
+    /// `[output.NAME]` for it; a store is waited for so long.
+    pub fn output(&self, timeout: &str) -> String {
+        let (name, kind) = (&self.name, self.kind.name());
+        let rest = match &self.end {
+            End::Scripted(server) | End::Real(server, _) => {
+                format!("url = \"{}\"\ntimeout = \"{timeout}\"\n{RETRIES}", server.url)
+            }
+            End::File(folder) => {
+                let path = folder.join(format!("{name}.ndjson"));
+                format!("path = \"{}\"\nrotate_bytes = \"50 KiB\"\nkeep = 1000\ngzip = false\n", path.display())
+            }
+        };
+        format!("[output.{name}]\ntype = \"{kind}\"\n{rest}")
     }
 
     /// Whether it refuses lines that say [`UNFIT`].
     pub fn refuses(&self) -> bool {
-        self.real.is_none()
+        matches!(self.end, End::Scripted(_))
     }
 
     /// Lets go of a service, where a store bears only so many indices.
     pub fn forget(&self, service: &str) {
-        let Some(store) = &self.real else { return };
+        let End::Real(_, store) = &self.end else { return };
         if store.kind != "loki" {
             let (_, names) = store.call("GET", &format!("/_cat/indices/logferry-{service}-*?h=index"), None);
             names.split_whitespace().for_each(|name| drop(store.call("DELETE", &format!("/{name}"), None)));
         }
     }
 
-    /// All records of a service.
-    pub fn records(&self, service: &str) -> Vec<Record> {
-        let Some(store) = &self.real else { return self.server.records() };
-        let mut records = Vec::new();
-        store.each_page(service, &mut |text| match store.kind {
-            // Entries come in the order of their times.
-            "loki" => records.push(Record { key: format!("{:09}", records.len()), text: text.to_owned() }),
-            _ => records.extend(hits(text)),
-        });
-        records
+    /// All records of a service. What a file holds beyond its last checkpoint does not count: it is cut off again when
+    /// the agent starts.
+    pub fn records(&self, service: &str) -> io::Result<Vec<Record>> {
+        match &self.end {
+            End::Scripted(server) => Ok(server.records()),
+            End::Real(_, store) => Ok(real_records(store, service)),
+            End::File(folder) => file_records(folder, &self.name),
+        }
     }
+}
+
+fn real_records(store: &store::Store, service: &str) -> Vec<Record> {
+    let mut records = Vec::new();
+    store.each_page(service, &mut |text| match store.kind {
+        // Entries come in the order of their times.
+        "loki" => records.push(numbered(records.len(), text)),
+        _ => records.extend(hits(text)),
+    });
+    records
+}
+
+/// Rotated ones end their names with how much was written up to their end, in digits that sort.
+fn file_records(folder: &Path, name: &str) -> io::Result<Vec<Record>> {
+    let present = format!("{name}.ndjson");
+    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names = entries.collect::<io::Result<Vec<String>>>()?;
+    let mut names: Vec<&String> = names.iter().filter(|one| one.starts_with(&present)).collect();
+    names.sort_by_key(|one| (**one == present, (*one).clone()));
+    let mut bytes = Vec::new();
+    for one in names {
+        bytes.extend(std::fs::read(folder.join(one))?);
+    }
+    bytes.truncate(check::written(&folder.join("state"), name)?);
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().enumerate().map(|(number, line)| numbered(number, line)).collect())
+}
+
+fn numbered(number: usize, text: &str) -> Record {
+    Record { key: format!("{number:09}"), text: text.to_owned() }
 }
 
 /// The documents of one page of a search.
