@@ -8,6 +8,8 @@ use crate::dice::Dice;
 use crate::stores::UNFIT;
 
 const DIGITS: usize = 7;
+/// One line in so many is fit for no store, while any may be.
+const UNFIT_EVERY: u64 = 300;
 
 /// What a file's lines are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +26,20 @@ pub struct Lines {
     label: String,
     first_ms: i64,
     dice: Dice,
-    /// One line in so many is fit for no store.
-    unfit_every: Option<u64>,
+    /// So many more lines are fit for no store.
+    unfit_left: u32,
 }
 
 impl Lines {
-    /// Lines that tell their round by `label`, the first of them from `first_ms`.
-    pub fn new(label: &str, first_ms: i64, dice: Dice, unfit_every: Option<u64>) -> Self {
-        Self { label: label.to_owned(), first_ms, dice, unfit_every }
+    /// Lines that tell their round by `label`, the first of them from `first_ms`; at most so many fit for no store.
+    pub fn new(label: &str, first_ms: i64, dice: Dice, unfit: u32) -> Self {
+        Self { label: label.to_owned(), first_ms, dice, unfit_left: unfit }
     }
 
     /// Appends a line and its end. Whether it is fit for no store.
     pub fn push(&mut self, number: u64, style: Style, out: &mut String) -> bool {
-        let is_unfit = self.unfit_every.is_some_and(|every| self.dice.below(every) == 0);
+        let is_unfit = self.dice.below(UNFIT_EVERY) == 0 && self.unfit_left > 0;
+        self.unfit_left -= u32::from(is_unfit);
         let mark = format!("seq-{}-{number:07}", self.label);
         let word = if is_unfit { UNFIT } else { "well" };
         let fill = "abcdefghij ".repeat(self.fill());

@@ -19,8 +19,8 @@ use crate::writer::{Writer, Written};
 const LAST_RUN: Duration = Duration::from_secs(120);
 /// In it the store is waited for, however busy the machine is.
 const LAST_TIMEOUT: &str = "15s";
-/// In a round with lines that a store refuses, one in so many: few enough that no request is mostly of them.
-const UNFIT_EVERY: u64 = 600;
+/// Lines of a round at most that a store refuses: with ten in one request the agent holds the index to be at fault.
+const UNFIT: u32 = 8;
 
 /// What makes a round. The same plan makes the same choices; what comes of them depends on time as well.
 #[derive(Clone, Debug)]
@@ -119,8 +119,9 @@ impl Plan {
         let has = |store: &Store| check::stored(&self.label(), &store.records(&self.service()).unwrap_or_default());
         let stored = || stores.iter().map(has).collect();
         let mut dice = self.dice(Purpose::Writing);
-        let unfit_every = (stores.iter().any(Store::refuses) && dice.percent(50)).then_some(UNFIT_EVERY);
-        let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit_every);
+        let unfit = if stores.iter().any(Store::refuses) && dice.percent(50) { UNFIT } else { 0 };
+        let steps = reachable(stores, unfit > 0);
+        let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit);
         let count = dice.between(500, 3000);
         let writer = Writer::new(ground.path("logs"), lines, dice, &stored);
         let mut fates = self.dice(Purpose::Fates);
@@ -129,7 +130,7 @@ impl Plan {
             let mut after = fates.between(1, 4);
             while !writing.is_finished() || after > 0 {
                 after -= u64::from(writing.is_finished());
-                let fate = choose(&mut fates);
+                let fate = choose(&mut fates, &steps);
                 let end = agent::run(ground, fate)?;
                 *report.ends.entry(end).or_default() += 1;
                 if let Fate::Step(step, ..) = fate
@@ -183,11 +184,22 @@ impl Plan {
     }
 }
 
-fn choose(dice: &mut Dice) -> Fate {
+/// The steps that a round can come to.
+fn reachable(stores: &[Store], has_unfit: bool) -> Vec<&'static str> {
+    let has_answers = stores.iter().any(Store::answers);
+    let is_reachable = |step: &&str| match *step {
+        "sent" | "answered" => has_answers,
+        "parked" => has_unfit,
+        _ => true,
+    };
+    STEPS.into_iter().filter(is_reachable).collect()
+}
+
+fn choose(dice: &mut Dice, steps: &[&'static str]) -> Fate {
     let time = |dice: &mut Dice, high| Duration::from_millis(dice.between(30, high));
     match dice.below(100) {
         0..60 => {
-            let step = *dice.pick(&STEPS);
+            let step = *dice.pick(steps);
             let number = if dice.percent(60) { 1 } else { dice.between(2, 8) };
             Fate::Step(step, number, Duration::from_millis(800))
         }

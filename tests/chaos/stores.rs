@@ -135,6 +135,11 @@ impl Store {
         matches!(self.end, End::Scripted(_))
     }
 
+    /// Whether it is reached by requests.
+    pub fn answers(&self) -> bool {
+        !matches!(self.end, End::File(_))
+    }
+
     /// Lets go of a service, where a store bears only so many indices.
     pub fn forget(&self, service: &str) {
         let End::Real(_, store) = &self.end else { return };

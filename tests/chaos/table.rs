@@ -7,7 +7,7 @@ use logferry::base::failpoint::STEPS;
 use crate::round::Report;
 
 /// A step that was to kill the agent so often and never did is not there any more.
-const SURELY_REACHED: u64 = 40;
+const SURELY_REACHED: u64 = 100;
 
 /// The sum of all rounds.
 #[derive(Debug, Default)]
