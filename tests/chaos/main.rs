@@ -165,5 +165,6 @@ fn say_failed(plan: &Plan, ground: &Ground, what: &str) {
     let place =
         if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
     println!("chaos: round {} failed: {what}", plan.round);
-    println!("hint: it is kept in {place}; again: --seed {} --first {} --rounds 1", plan.seed, plan.round);
+    let again = format!("--seed {} --first {} --rounds 1", plan.seed, plan.round);
+    println!("hint: it is kept in {place}; again: {again}, and the same stores");
 }

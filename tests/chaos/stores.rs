@@ -144,8 +144,10 @@ impl Store {
     pub fn forget(&self, service: &str) {
         let End::Real(_, store) = &self.end else { return };
         if store.kind != "loki" {
-            let (_, names) = store.call("GET", &format!("/_cat/indices/logferry-{service}-*?h=index"), None);
-            names.split_whitespace().for_each(|name| drop(store.call("DELETE", &format!("/{name}"), None)));
+            let prefix = format!("logferry-{service}-");
+            let (_, names) = store.call("GET", &format!("/_cat/indices/{prefix}*?h=index"), None);
+            let own = names.split_whitespace().filter(|name| name.starts_with(&prefix));
+            own.for_each(|name| drop(store.call("DELETE", &format!("/{name}"), None)));
         }
     }
 
