@@ -1,5 +1,6 @@
 //! Arguments to actions, outcomes to words and exit codes. Does no work of its own.
 
+mod ledger;
 mod summary;
 
 #[cfg(test)]
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 use crate::base::quantity::Span;
 use crate::collect::docker;
 use crate::config::{self, Config, Extent, Severity};
-use crate::{admin, agent};
+use crate::{admin, agent, output};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ Examples:
   logferry check -c agent.toml        all its faults at once, with their lines
   logferry run -c agent.toml          ship, until stopped
   logferry run -c agent.toml --once   ship what is there now, print what became of it
+  logferry ledger -c agent.toml       what became of every line so far
 
 Without -c the configuration is ./agent.toml, else /etc/logferry/agent.toml.
 
@@ -74,6 +76,17 @@ enum Command {
     },
     /// Print an example configuration with every option
     Example,
+    /// Print what became of every line ever read, by output and source
+    ///
+    /// read = delivered + parked + dropped + in flight. Asks the running agent; where none answers, reads what was saved
+    /// last.
+    Ledger {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// As JSON, for scripts
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask a running agent whether it is well; exit 0 if so, else 1
     Health {
         #[command(flatten)]
@@ -131,6 +144,7 @@ fn execute(command: Command) -> Exit {
             print(config::EXAMPLE);
             Exit::Fine
         }
+        Command::Ledger { file, json } => ledger(file.config.as_deref(), json),
         Command::Health { file, url } => health(file.config.as_deref(), url.as_deref()),
     }
 }
@@ -148,13 +162,14 @@ fn run(arguments: &Run) -> Exit {
     };
     let variable = std::env::var(admin::log::VARIABLE).ok();
     admin::log::begin(config.agent.log_format, config.agent.log_level, variable.as_deref());
-    match agent::run(
-        config,
-        agent::Options { once: arguments.once, wait: arguments.wait, progress: progress(arguments.once) },
-    ) {
+    let progress = progress(arguments.once, &config);
+    match agent::run(config, agent::Options { once: arguments.once, wait: arguments.wait, progress }) {
         Ok(summary) => finished(&summary, arguments.once),
         Err(error) => {
             say(&format!("error: {error}\n"));
+            if let Some(hint) = error.hint() {
+                say(&format!("hint: {hint}\n"));
+            }
             // Start-up can find what the file's text does not tell, such as a secret's file that has gone.
             let wrong = matches!(error, agent::Error::Configuration(_));
             if wrong { Exit::Wrong } else { Exit::Internal }
@@ -162,9 +177,13 @@ fn run(arguments: &Run) -> Exit {
     }
 }
 
-/// Long work shows how far it is, where someone watches and the records do not go to the same screen.
-fn progress(once: bool) -> Option<fn(&agent::Summary)> {
-    let is_watched = once && std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+/// Long work shows how far it is, where someone watches and no records go to the same screen.
+fn progress(once: bool, config: &Config) -> Option<fn(&agent::Summary)> {
+    let shows_records = || {
+        let is_stdout = config.outputs.values().any(|one| one.output.kind == output::Kind::Stdout);
+        is_stdout && std::io::stdout().is_terminal()
+    };
+    let is_watched = once && std::io::stderr().is_terminal() && !shows_records();
     is_watched.then_some(|summary| say(&format!("\r\x1b[K{}\r", summary::line(summary))))
 }
 
@@ -174,8 +193,7 @@ fn finished(summary: &agent::Summary, once: bool) -> Exit {
         return Exit::Fine;
     }
     say(&summary::table(summary));
-    let left = summary.parked + summary.held + summary.lost_bytes + summary.undelivered;
-    if left > 0 || summary.interrupted { Exit::Undelivered } else { Exit::Fine }
+    if summary.is_whole() { Exit::Fine } else { Exit::Undelivered }
 }
 
 fn check(given: Option<&Path>) -> Exit {
@@ -215,6 +233,27 @@ fn refused(error: &config::Error) -> Exit {
     Exit::Wrong
 }
 
+fn ledger(given: Option<&Path>, json: bool) -> Exit {
+    let Some(path) = config::find(given) else {
+        say("error: cannot find a configuration: there is neither ./agent.toml nor /etc/logferry/agent.toml\n\
+             hint: logferry ledger -c FILE, with the configuration of the agent that is meant\n");
+        return Exit::Wrong;
+    };
+    let config = match config::load(&path, Extent::Text) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return refused(&error),
+    };
+    let ledger = match ledger::find(&config) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            say(&format!("error: {error}\n"));
+            return Exit::Internal;
+        }
+    };
+    print(&if json { admin::ledger::json(&ledger) + "\n" } else { ledger::table(&ledger) });
+    Exit::Fine
+}
+
 fn health(given: Option<&Path>, url: Option<&str>) -> Exit {
     let listen = match (url, config::find(given)) {
         (Some(_), _) | (None, None) => admin::Listen::default(),
@@ -227,7 +266,8 @@ fn health(given: Option<&Path>, url: Option<&str>) -> Exit {
         say("error: cannot ask the agent: `listen` in [admin] is \"off\"\n");
         return Exit::Wrong;
     };
-    let answer = url.map_or(Ok(configured), admin::probe::address).and_then(admin::probe::ask);
+    let answer =
+        url.map_or(Ok(configured), admin::probe::address).and_then(|address| admin::probe::ask(address, "/healthz"));
     match answer {
         Ok(answer) => {
             print(&format!("{}\n", answer.text));

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz` and `/readyz`. Serves nothing else, changes nothing, and never stops the agent.
+//! `/metrics`, `/ledger`, `/healthz` and `/readyz`. Serves nothing else, changes nothing, and never stops the agent.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,8 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Config, Face, Health, memory};
-use crate::base::metrics::Metric;
+use super::{Config, Face, Health, ledger};
 
 /// Connections at once. One more is closed at once: scrapers and probes are few.
 const MOST_CONNECTIONS: usize = 32;
@@ -29,6 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON_TYPE: &str = "application/json";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// Opens the port. `None`: it is off, or cannot be had, which is said; the agent works without it.
@@ -83,19 +83,17 @@ fn answer(request: &Request<Incoming>, face: &Face) -> Response<Full<Bytes>> {
         return response;
     }
     match request.uri().path() {
-        "/metrics" => metrics(face),
+        "/metrics" => typed(METRICS_TYPE, (face.metrics)() + &ledger::metrics(&(face.ledger)())),
+        "/ledger" => typed(JSON_TYPE, ledger::json(&(face.ledger)())),
         "/healthz" => healthz(&(face.health)()),
         "/readyz" => readyz(&(face.health)()),
-        _ => text(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n".to_owned()),
+        _ => text(StatusCode::NOT_FOUND, "here are /metrics, /ledger, /healthz and /readyz\n".to_owned()),
     }
 }
 
-fn metrics(face: &Face) -> Response<Full<Bytes>> {
-    if let Some(bytes) = memory::resident_bytes() {
-        face.metrics.set(Metric::ResidentBytes, "", bytes);
-    }
-    let mut response = text(StatusCode::OK, face.metrics.render());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+fn typed(content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::OK, body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

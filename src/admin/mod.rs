@@ -1,6 +1,7 @@
-//! The agent's own face: health and metrics over HTTP, its own log, its memory. Decides nothing about records.
+//! The agent's own face: health, metrics and ledger over HTTP, its own log, its memory. Decides nothing about records.
 
 pub mod http;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod probe;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::base::metrics::Metrics;
+use crate::base::counts::Ledger;
 
 /// `[admin]` as the user writes it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -66,8 +67,10 @@ pub struct Health {
 /// What the endpoint tells.
 #[derive(Clone)]
 pub struct Face {
-    /// For `/metrics`.
-    pub metrics: Arc<Metrics>,
+    /// For `/metrics`: all counters and gauges, in Prometheus' text format. Must not block.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// For `/ledger`, and what `/metrics` says of it. Must not block.
+    pub ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
     /// For `/healthz` and `/readyz`. Must not block.
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
 }

@@ -1,4 +1,5 @@
-//! Asks a running agent how it is: for `HEALTHCHECK` in images without a shell. Speaks just enough HTTP for that.
+//! Asks a running agent: how it is (for `HEALTHCHECK` in images without a shell), and its ledger. Speaks just enough
+//! HTTP for that.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -7,7 +8,7 @@ use std::time::Duration;
 /// For each step: connecting, writing, reading.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// More of an answer is not read.
-const MOST_BYTES: u64 = 64 << 10;
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +32,7 @@ pub enum Error {
 /// The agent's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// It is well.
+    /// 200: it is well, or here is what was asked for.
     pub well: bool,
     /// Its own words.
     pub text: String,
@@ -47,13 +48,13 @@ pub fn address(url: &str) -> Result<SocketAddr, Error> {
     found.ok_or_else(|| Error::Address(url.to_owned()))
 }
 
-/// Asks `/healthz` at the address at which an agent listens.
+/// Asks for `path`, such as `/healthz`, at the address at which an agent listens.
 ///
 /// # Errors
 /// If no agent answers.
-pub fn ask(listening: SocketAddr) -> Result<Answer, Error> {
+pub fn ask(listening: SocketAddr, path: &str) -> Result<Answer, Error> {
     let address = reachable(listening);
-    let answer = exchange(address).map_err(|cause| Error::Silent { address, cause })?;
+    let answer = exchange(address, path).map_err(|cause| Error::Silent { address, cause })?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, text) = answer.split_once("\r\n\r\n").ok_or(Error::Stranger(address))?;
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).ok_or(Error::Stranger(address))?;
@@ -70,12 +71,12 @@ fn reachable(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-fn exchange(address: SocketAddr) -> io::Result<Vec<u8>> {
+fn exchange(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the end of the connection is the end of the answer.
-    write!(stream, "GET /healthz HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(MOST_BYTES).read_to_end(&mut answer)?;
     Ok(answer)

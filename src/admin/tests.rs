@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::base::metrics::Metric;
+use crate::base::counts::Counts;
 
 /// An endpoint that serves until it is dropped.
 struct Served {
@@ -34,9 +34,10 @@ fn start() -> Served {
         true => Health { ready: true, reasons: Vec::new() },
         false => Health { ready: false, reasons: vec!["output store is held".to_owned(), "no engine".to_owned()] },
     };
-    let metrics = Arc::new(Metrics::default());
-    metrics.add(Metric::ReadLines, "app", 3);
-    let face = Face { metrics, health: Arc::new(health) };
+    let metrics = || "# TYPE logferry_sources gauge\nlogferry_sources 3\n".to_owned();
+    let counts = Counts { read: 5, delivered: 2, ..Counts::default() };
+    let ledger = move || Ledger::from([("store".to_owned(), [("app".to_owned(), counts.clone())].into())]);
+    let face = Face { metrics: Arc::new(metrics), ledger: Arc::new(ledger), health: Arc::new(health) };
     let (told, address) = mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
@@ -76,8 +77,9 @@ fn each_path_gives_its_answer() {
     };
     check("GET", "/healthz", "200", "\r\n\r\nok\n");
     check("GET", "/readyz", "200", "ready\n");
-    check("GET", "/metrics", "200", "logferry_read_lines_total{source=\"app\"} 3\n");
-    check("GET", "/metrics", "200", "\nlogferry_resident_memory_bytes ");
+    check("GET", "/metrics", "200", "\nlogferry_sources 3\n");
+    check("GET", "/metrics", "200", "\nlogferry_ledger_lines{output=\"store\",source=\"app\",fate=\"in_flight\"} 3\n");
+    check("GET", "/ledger", "200", "{\"store\":{\"app\":{\"read\":5,");
     check("GET", "/metrics", "200", "text/plain; version=0.0.4");
     check("GET", "/", "404", "/metrics");
     check("POST", "/healthz", "405", "allow: GET, HEAD");
@@ -92,12 +94,12 @@ fn the_probe_tells_well_from_unwell_and_from_no_one() {
     let (address, well) = (served.address, Arc::clone(&served.well));
     let url = format!("http://{address}/healthz");
     assert_eq!(probe::address(&url).unwrap(), address);
-    assert_eq!(probe::ask(address).unwrap(), probe::Answer { well: true, text: "ok".to_owned() });
+    assert_eq!(probe::ask(address, "/healthz").unwrap(), probe::Answer { well: true, text: "ok".to_owned() });
     well.store(false, Ordering::SeqCst);
     let expected = probe::Answer { well: false, text: "output store is held\nno engine".to_owned() };
-    assert_eq!(probe::ask(address).unwrap(), expected);
+    assert_eq!(probe::ask(address, "/healthz").unwrap(), expected);
     drop(served);
-    assert!(matches!(probe::ask(address), Err(probe::Error::Silent { .. })));
+    assert!(matches!(probe::ask(address, "/healthz"), Err(probe::Error::Silent { .. })));
     assert!(matches!(probe::address("https:"), Err(probe::Error::Address(_))));
 }
 

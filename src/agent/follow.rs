@@ -12,6 +12,9 @@ use crate::collect::discover::Releases;
 use crate::collect::file::{Follower, Read};
 use crate::collect::identity::FileKey;
 use crate::collect::lines::Spare;
+use crate::track::Tracker;
+
+use super::sources::Shared;
 
 /// One followed file.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct Follow {
     is_over: bool,
     /// Ends when the file is read to its end.
     once: bool,
+    tracker: Arc<Tracker>,
     metrics: Arc<Metrics>,
     seldom: Arc<Seldom>,
     releases: Releases,
@@ -35,8 +39,18 @@ const LOOK_SOON_MS: i64 = 100;
 
 impl Follow {
     /// Follows from the next look on.
-    pub fn new(follower: Follower, once: bool, metrics: Arc<Metrics>, seldom: Arc<Seldom>, releases: Releases) -> Self {
-        Self { follower, look_at_ms: 0, is_over: false, once, metrics, seldom, releases }
+    pub fn new(follower: Follower, shared: &Shared, releases: Releases) -> Self {
+        let Shared { once, tracker, metrics, seldom, .. } = shared;
+        Self {
+            follower,
+            look_at_ms: 0,
+            is_over: false,
+            once: *once,
+            tracker: Arc::clone(tracker),
+            metrics: Arc::clone(metrics),
+            seldom: Arc::clone(seldom),
+            releases,
+        }
     }
 
     /// Whose lines it reads.
@@ -115,6 +129,7 @@ impl Follow {
         let losses = self.follower.take_losses();
         if losses.bytes > 0 {
             self.metrics.add(Metric::LostBytes, &self.follower.source().name, losses.bytes);
+            self.tracker.lose(self.source(), losses.bytes);
             tracing::error!("{} was truncated: {} bytes were lost before they were read", self.path(), losses.bytes);
         } else if losses.truncations > 0 {
             tracing::info!("{} was truncated; it is read from its beginning", self.path());

@@ -1,43 +1,36 @@
 //! The wiring: what is started, in which order, and how it ends. Knows every room; decides nothing that a room could.
 //!
-//! Start: state, outputs, workers, sources. Stop: sources, workers (which hand over what they have), lanes (which have
-//! until the deadline), and last a checkpoint. What is not delivered by then is read again by the next run.
+//! Each output has a [route](route::Route) of its own from the sources to its store. Start: state, routes, workers,
+//! sources. Stop: sources, workers (which hand over what they have), lanes (which have until the deadline), and last the
+//! checkpoints. What is not delivered by then is read again by the next run.
 
 mod follow;
-mod lanes;
 mod machine;
+mod route;
 mod sources;
 mod stop;
 mod summary;
 mod worker;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::admin;
-use crate::base::clock;
 use crate::base::fault::Fault;
-use crate::base::metrics::{Metric, Metrics};
-use crate::base::seldom::Seldom;
-use crate::collect::lines::Spare;
+use crate::base::metrics::{self, Metric, Metrics};
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::mask::Masker;
-use crate::pipeline::{Pipeline, Rules};
-use crate::ship::{self, Destination};
-use crate::track::{self, Tracker};
+use crate::pipeline::Rules;
+use crate::{ship, track};
 
-use self::lanes::{BATCHES_A_LANE, Ready};
-use self::sources::Workers;
+use self::route::{Common, Route, Share, Tasks};
 use self::stop::{Progress, Signals, Stop};
-pub use self::summary::Summary;
-use self::worker::{Input, Worker};
+pub use self::summary::{Fate, Summary};
 
 /// What the arguments ask for.
 #[derive(Clone, Copy, Debug)]
@@ -73,23 +66,32 @@ pub enum Error {
     Died(&'static str),
 }
 
+impl Error {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::State(error) => error.hint(),
+            Self::Configuration(_) => Some("logferry check tells where it is written"),
+            Self::Source(sources::Error::Docker { .. }) => Some(
+                "is the engine running, and may this user use its socket (group docker)? `host` in the source says where it is",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl From<Vec<Fault>> for Error {
     fn from(faults: Vec<Fault>) -> Self {
         Self::Configuration(faults)
     }
 }
 
-/// Inputs that wait for a worker.
-const INPUTS: usize = 4;
-
 /// How long writes under way may take at the very end.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
-/// How often a checkpoint is saved when something changed.
+/// How often checkpoints are saved when something changed.
 const SAVE_EVERY: Duration = Duration::from_millis(if cfg!(feature = "failpoints") { 50 } else { 500 });
-
-/// A worker's batches are not made smaller than this to fit the memory budget; there are fewer workers instead.
-const SMALLEST_BATCH: u64 = 1 << 20;
 
 /// Runs until it is told to stop (SIGTERM, SIGINT), or with `once` until all is delivered.
 ///
@@ -109,140 +111,92 @@ pub fn run(config: Config, options: Options) -> Result<Summary, Error> {
 struct Agent {
     options: Options,
     stop_within: Duration,
-    tracker: Arc<Tracker>,
-    metrics: Arc<Metrics>,
-    seldom: Arc<Seldom>,
-    /// All sources and outputs have been started.
-    ready: Arc<AtomicBool>,
+    /// No other agent uses the state folder meanwhile. `None`: nothing is saved.
+    _hold: Option<track::Hold>,
+    common: Common,
+    routes: Arc<[Route]>,
+    tasks: Tasks,
     began: Instant,
-    /// Ends when its worker ends; an error when it died.
-    workers: JoinSet<Result<(), oneshot::error::RecvError>>,
-    lanes: JoinSet<Result<(), ship::Error>>,
-    sources: JoinSet<Result<(), sources::Error>>,
     /// The admin endpoint, while the agent runs.
     admin: JoinSet<()>,
-    /// A checkpoint on its way to the disk.
+    /// Checkpoints on their way to the disk.
     saving: JoinSet<()>,
-    /// Told to sources: read no more.
-    stop: Stop,
-    /// Told to lanes: what is not settled by now is left to the next run.
-    give_up: watch::Sender<bool>,
 }
 
 impl Agent {
     async fn start(config: &Config, options: Options) -> Result<Self, Error> {
-        let names = config.outputs.keys().cloned().collect();
-        let metrics = Arc::new(Metrics::default());
-        let tracker = Arc::new(Tracker::open(config.agent.state_dir.as_deref(), names)?);
-        let rules = Arc::new(Rules {
+        let state_dir = config.agent.state_dir.as_deref();
+        let hold = state_dir.map(track::hold).transpose()?;
+        if let Some(state_dir) = state_dir {
+            route::tell_of_changes(state_dir, config)?;
+        }
+        let rules = Rules {
             filter: Filter::new(&config.filters)?,
             masker: Masker::new(&config.mask)?,
             host_name: config.agent.host_name(),
-        });
-        let stop = Stop::new();
+        };
+        let mut routes = Vec::new();
+        for (name, output) in &config.outputs {
+            routes.push(Route::new(name, output, state_dir).await?);
+        }
         let mut agent = Self {
             options,
             stop_within: config.agent.stop_within.0,
-            tracker,
-            metrics,
-            seldom: Arc::default(),
-            ready: Arc::default(),
+            _hold: hold,
+            common: Common {
+                rules: Arc::new(rules),
+                seldom: Arc::default(),
+                stop: Stop::new(),
+                give_up: tokio::sync::watch::channel(false).0,
+                once: options.once,
+                share: Share::of(config),
+            },
+            routes: routes.into(),
+            tasks: Tasks::default(),
             began: Instant::now(),
-            workers: JoinSet::new(),
-            lanes: JoinSet::new(),
-            sources: JoinSet::new(),
             admin: JoinSet::new(),
             saving: JoinSet::new(),
-            stop,
-            give_up: watch::channel(false).0,
         };
-        let outputs = agent.outputs(config).await?;
-        agent.serve_admin(config, &outputs).await;
-        let workers = agent.workers(config, &rules, &outputs)?;
-        let shared = sources::Shared {
-            tracker: Arc::clone(&agent.tracker),
-            metrics: Arc::clone(&agent.metrics),
-            seldom: Arc::clone(&agent.seldom),
-            machine: machine::id().into(),
-            once: options.once,
-            stop: Arc::clone(&agent.stop.threads),
-            stop_tasks: agent.stop.tasks.subscribe(),
-        };
-        agent.sources = sources::start(config, &own_files(config), &shared, &workers)?;
-        agent.ready.store(true, Ordering::Relaxed);
+        let ready = Arc::new(AtomicBool::new(false));
+        agent.serve_admin(config, Arc::clone(&ready)).await;
+        agent.start_routes(config)?;
+        ready.store(true, Ordering::Relaxed);
+        let Share { workers, batch_bytes } = agent.common.share;
+        tracing::info!(outputs = agent.routes.len(), workers, batch_bytes, "started");
         Ok(agent)
     }
 
-    async fn outputs(&self, config: &Config) -> Result<Vec<Ready>, Error> {
-        let state_dir = config.agent.state_dir.as_deref();
-        let mut outputs = Vec::new();
-        for (index, (name, output)) in config.outputs.iter().enumerate() {
-            outputs.push(Ready::new(index, name, output, state_dir, &self.tracker, &self.metrics).await?);
-        }
-        Ok(outputs)
-    }
-
-    async fn serve_admin(&mut self, config: &Config, outputs: &[Ready]) {
+    async fn serve_admin(&mut self, config: &Config, ready: Arc<AtomicBool>) {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
-        let held: Vec<_> = outputs.iter().map(|one| (one.name.clone(), Arc::clone(&one.destination))).collect();
-        let (ready, tracker) = (Arc::clone(&self.ready), Arc::clone(&self.tracker));
-        let health = move || {
-            let reason =
-                |(name, one): &(String, Arc<Destination>)| Some(format!("output {name} is held: {}", one.is_held()?));
-            let reasons = held.iter().filter_map(reason).chain(tracker.trouble()).collect();
-            admin::Health { ready: ready.load(Ordering::Relaxed), reasons }
+        let (routes, process) = (Arc::clone(&self.routes), Metrics::default());
+        let metrics = move || {
+            if let Some(bytes) = admin::memory::resident_bytes() {
+                process.set(Metric::ResidentBytes, "", bytes);
+            }
+            let parts = routes.iter().map(|route| (&*route.name, &*route.metrics));
+            metrics::render(&parts.chain([("", &process)]).collect::<Vec<_>>())
         };
-        let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };
+        let routes = Arc::clone(&self.routes);
+        let health = move || admin::Health {
+            ready: ready.load(Ordering::Relaxed),
+            reasons: routes.iter().flat_map(Route::troubles).collect(),
+        };
+        let routes = Arc::clone(&self.routes);
+        let ledger = move || routes.iter().map(|route| (route.name.to_string(), route.tracker.ledger())).collect();
+        let face = admin::Face { metrics: Arc::new(metrics), health: Arc::new(health), ledger: Arc::new(ledger) };
         self.admin.spawn(admin::http::serve(listener, face));
     }
 
-    /// Starts the worker threads and the lanes between them and the outputs.
-    fn workers(&mut self, config: &Config, rules: &Arc<Rules>, outputs: &[Ready]) -> Result<Workers, Error> {
-        let lanes_of_one = outputs.len() as u64 * BATCHES_A_LANE;
-        let affordable = config.agent.memory.0 / (lanes_of_one * SMALLEST_BATCH);
-        let count = config.agent.workers().get().min(usize::try_from(affordable).unwrap_or(1)).max(1);
-        let batch_bytes = config.agent.memory.0 / (lanes_of_one * count as u64);
-        let mut ways = Vec::new();
-        for index in 0..count {
-            let (way, inputs) = mpsc::channel::<Input>(INPUTS);
-            let mut worker = Worker {
-                runtime: tokio::runtime::Handle::current(),
-                inputs,
-                pipeline: Pipeline::new(Arc::clone(rules)),
-                lanes: Vec::new(),
-                exits: Vec::new(),
-                tracker: Arc::clone(&self.tracker),
-                metrics: Arc::clone(&self.metrics),
-                seldom: Arc::clone(&self.seldom),
-                stop: Arc::clone(&self.stop.threads),
-                follows: Vec::new(),
-                spare: Spare::default(),
-                lag: BTreeMap::new(),
-                measured: None,
-                once: self.options.once,
-            };
-            for output in outputs {
-                let (lane, exit) = output.lane(
-                    batch_bytes,
-                    &mut self.lanes,
-                    &self.tracker,
-                    &self.metrics,
-                    &self.give_up.subscribe(),
-                )?;
-                worker.lanes.push(lane);
-                worker.exits.push(exit);
-            }
-            let (ended, end) = oneshot::channel();
-            std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-                worker.run();
-                // Not sent when the worker panics: that is how it is known.
-                let _ = ended.send(());
-            })?;
-            self.workers.spawn(end);
-            ways.push(way);
+    /// Starts all workers, then what they are given to read.
+    fn start_routes(&mut self, config: &Config) -> Result<(), Error> {
+        let (own_files, machine) = (own_files(config), Arc::from(machine::id()));
+        let mut starts = Vec::new();
+        for route in self.routes.iter() {
+            let workers = route.start(&self.common, &mut self.tasks)?;
+            let shared = sources::Shared::new(route, &self.common, Arc::clone(&machine));
+            starts.push(sources::start(config, &own_files, &shared, &workers, &mut self.tasks.sources)?);
         }
-        tracing::info!(workers = count, batch_bytes, "started");
-        Ok(Workers(ways))
+        sources::start_stdin(config, starts, &mut self.tasks.sources)
     }
 
     /// Waits for the end, however it comes.
@@ -251,21 +205,21 @@ impl Agent {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
         let mut progress = Progress::new(self.options);
         let mut fault = None;
-        while !(self.workers.is_empty() && self.lanes.is_empty()) {
+        while !(self.tasks.workers.is_empty() && self.tasks.lanes.is_empty()) {
             tokio::select! {
-                Some(ended) = self.workers.join_next() => {
+                Some(ended) = self.tasks.workers.join_next() => {
                     if !matches!(ended, Ok(Ok(()))) {
                         fault.get_or_insert(Error::Died("a worker"));
-                        self.stop.now();
+                        self.common.stop.now();
                     }
                 }
-                Some(ended) = self.lanes.join_next() => {
+                Some(ended) = self.tasks.lanes.join_next() => {
                     if let Some(error) = lane_fault(ended) {
                         fault.get_or_insert(error);
-                        self.stop.now();
+                        self.common.stop.now();
                     }
                 }
-                Some(ended) = self.sources.join_next() => {
+                Some(ended) = self.tasks.sources.join_next() => {
                     if let Ok(Err(error)) = ended {
                         tracing::error!("{error}");
                         fault.get_or_insert(Error::Source(error));
@@ -273,56 +227,46 @@ impl Agent {
                 }
                 () = signals.next() => {
                     if progress.is_stopping() {
-                        self.give_up.send_replace(true);
+                        self.common.give_up.send_replace(true);
                     }
                     tracing::info!("stopping; a second signal stops at once");
-                    self.stop.now();
+                    self.common.stop.now();
                     progress.stop_by(Instant::now() + self.stop_within);
                 }
                 _ = ticks.tick() => {
                     self.save_in_background();
                     self.measure();
-                    if progress.is_over(&self.tracker, &self.metrics) {
-                        self.stop.now();
-                        self.give_up.send_replace(true);
+                    if progress.is_over(&self.routes) {
+                        self.common.stop.now();
+                        self.common.give_up.send_replace(true);
                     }
                 }
             }
         }
-        self.stop.now();
+        self.common.stop.now();
         while self.saving.join_next().await.is_some() {}
-        self.tracker.save()?;
-        let interrupted = progress.is_stopping();
-        fault.map_or_else(|| Ok(Summary { interrupted, ..self.summary() }), Err)
+        for route in self.routes.iter() {
+            route.tracker.save()?;
+        }
+        let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
+        fault.map_or_else(|| Ok(Summary { interrupted, gave_up, ..self.summary() }), Err)
     }
 
     fn summary(&self) -> Summary {
-        Summary::of(&self.tracker, &self.metrics, self.began.elapsed())
+        Summary::of(&self.routes, self.began.elapsed())
     }
 
-    /// Saves a checkpoint without holding up the tasks. One at a time.
+    /// Saves checkpoints without holding up the tasks. One round at a time.
     fn save_in_background(&mut self) {
         while self.saving.try_join_next().is_some() {}
         if self.saving.is_empty() {
-            let (tracker, seldom) = (Arc::clone(&self.tracker), Arc::clone(&self.seldom));
-            self.saving.spawn_blocking(move || {
-                let Err(error) = tracker.save() else { return };
-                let text = format!("{error}; the last checkpoint still holds and it is tried again");
-                if let Some(text) = seldom.told(text, Instant::now()) {
-                    tracing::warn!("{text}");
-                }
-            });
+            let (routes, seldom) = (Arc::clone(&self.routes), Arc::clone(&self.common.seldom));
+            self.saving.spawn_blocking(move || routes.iter().for_each(|route| route.save(&seldom)));
         }
     }
 
     fn measure(&self) {
-        let waited_ms = self.tracker.oldest_ms().map_or(0, |oldest| clock::now_ms() - oldest);
-        self.metrics.set(Metric::LagSeconds, "", u64::try_from(waited_ms / 1000).unwrap_or(0));
-        self.metrics.set(Metric::ChunksInFlight, "", self.tracker.in_flight() as u64);
-        self.metrics.set(Metric::Sources, "", self.tracker.sources() as u64);
-        if let Some(bytes) = admin::memory::resident_bytes() {
-            self.metrics.set(Metric::ResidentBytes, "", bytes);
-        }
+        self.routes.iter().for_each(Route::measure);
         if let Some(progress) = self.options.progress {
             progress(&self.summary());
         }
@@ -335,7 +279,7 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     config.agent.state_dir.iter().cloned().chain(outputs).collect()
 }
 
-fn lane_fault(ended: Result<Result<(), ship::Error>, tokio::task::JoinError>) -> Option<Error> {
+fn lane_fault(ended: Result<Result<(), ship::Error>, JoinError>) -> Option<Error> {
     match ended {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(Error::Ship(error)),

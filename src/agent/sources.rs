@@ -1,4 +1,4 @@
-//! The sources: finds out where each goes on, and brings what they read to the workers.
+//! The sources of a route: finds out where each goes on, and brings what they read to the workers.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::base::chunk::Chunk;
 use crate::base::clock;
@@ -23,6 +24,7 @@ use crate::config::{Config, Source};
 use crate::track::{Seen, Tracker};
 
 use super::follow::Follow;
+use super::route::{Common, Route};
 use super::worker::Input;
 
 /// The way to the workers.
@@ -57,7 +59,7 @@ pub enum Error {
     Stdin(std::io::Error),
 }
 
-/// What all sources need.
+/// What all sources of one route need.
 #[derive(Clone, Debug)]
 pub struct Shared {
     /// Where each source goes on.
@@ -67,13 +69,28 @@ pub struct Shared {
     /// For messages that repeat.
     pub seldom: Arc<Seldom>,
     /// The machine's id, or nothing.
-    pub machine: Arc<str>,
+    machine: Arc<str>,
     /// Read what is there, then end.
     pub once: bool,
     /// Told to threads: read no more.
-    pub stop: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     /// The same, told to tasks.
-    pub stop_tasks: watch::Receiver<bool>,
+    stop_tasks: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// For a route.
+    pub fn new(route: &Route, common: &Common, machine: Arc<str>) -> Self {
+        Self {
+            tracker: Arc::clone(&route.tracker),
+            metrics: Arc::clone(&route.metrics),
+            seldom: Arc::clone(&common.seldom),
+            machine,
+            once: common.once,
+            stop: Arc::clone(&common.stop.threads),
+            stop_tasks: common.stop.tasks.subscribe(),
+        }
+    }
 }
 
 /// Chunks that wait between a source that reads by itself and the workers.
@@ -85,7 +102,16 @@ const STATE_RETRY: Duration = Duration::from_secs(1);
 /// How long to wait for files to be closed, where no more can be opened.
 const UNTIL_CLOSED: Duration = Duration::from_millis(20);
 
-/// Starts all sources. They end by themselves once, else when told to.
+/// The way of one route for what is read once for all routes.
+#[derive(Debug)]
+pub struct Entrance {
+    shared: Shared,
+    chunks: mpsc::Sender<Chunk>,
+    finished: Finished,
+}
+
+/// Starts a route's own sources: all but standard input, which can be read only once. They end by themselves once, else
+/// when told to.
 ///
 /// # Errors
 /// All faults of their configuration at once; what the system refuses.
@@ -94,8 +120,8 @@ pub fn start(
     own_files: &[PathBuf],
     shared: &Shared,
     workers: &Workers,
-) -> Result<JoinSet<Result<(), Error>>, super::Error> {
-    let mut tasks = JoinSet::new();
+    tasks: &mut JoinSet<Result<(), Error>>,
+) -> Result<Entrance, super::Error> {
     let (chunks, from_sources) = mpsc::channel::<Chunk>(CHUNKS);
     let finished = Finished::default();
     let mut files = Vec::new();
@@ -112,32 +138,51 @@ pub fn start(
                     Arc::clone(&finished),
                 ));
             }
-            Source::Stdin(config) => {
-                tasks.spawn(standard_input(
-                    config.clone(),
-                    name,
-                    shared.clone(),
-                    chunks.clone(),
-                    Arc::clone(&finished),
-                )?);
-            }
+            Source::Stdin(_) => {}
         }
     }
     if !files.is_empty() {
         follow_files(files, own_files, shared.clone(), workers.clone())?;
     }
-    tasks.spawn(hand_over(from_sources, finished, workers.clone()));
-    Ok(tasks)
+    let stop = shared.stop_tasks.clone();
+    tasks.spawn(hand_over(from_sources, Arc::clone(&finished), workers.clone(), stop));
+    Ok(Entrance { shared: shared.clone(), chunks, finished })
+}
+
+/// Starts standard input, for all routes: each chunk goes to every one of them.
+///
+/// # Errors
+/// What the system refuses.
+pub fn start_stdin(
+    config: &Config,
+    entrances: Vec<Entrance>,
+    tasks: &mut JoinSet<Result<(), Error>>,
+) -> Result<(), super::Error> {
+    for (name, source) in &config.sources {
+        if let Source::Stdin(config) = source {
+            tasks.spawn(standard_input(config.clone(), &name.as_str().into(), entrances)?);
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Sources that will never have more. Each is told to its worker, after its last chunk.
 type Finished = Arc<Mutex<Vec<SourceId>>>;
 
+/// How long after a stop the last chunks may take to come.
+const LAST_CHUNK: Duration = Duration::from_millis(100);
+
 /// How soon a worker is told that a source is finished.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Brings chunks to the worker of their source.
-async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, workers: Workers) -> Result<(), Error> {
+async fn hand_over(
+    mut chunks: mpsc::Receiver<Chunk>,
+    finished: Finished,
+    workers: Workers,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
     let mut ticks = tokio::time::interval(FINISH_WITHIN);
     let mut open = true;
     while open {
@@ -147,6 +192,13 @@ async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, worker
                 None => open = false,
             },
             _ = ticks.tick() => {}
+            () = stopped(&mut stop) => {
+                // What was read before the stop may not come again.
+                while let Ok(Some(chunk)) = timeout(LAST_CHUNK, chunks.recv()).await {
+                    workers.hand(chunk).await;
+                }
+                open = false;
+            }
         }
         let ids = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
         if ids.is_empty() {
@@ -161,6 +213,11 @@ async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, worker
         }
     }
     Ok(())
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody is left who could ask for it: then it is over too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn finish(finished: &Finished, id: SourceId) {
@@ -192,19 +249,29 @@ async fn containers(
 /// Standard input has a thread of its own: reading it cannot be interrupted.
 fn standard_input(
     config: file::Config,
-    name: Arc<str>,
-    shared: Shared,
-    chunks: mpsc::Sender<Chunk>,
-    finished: Finished,
-) -> Result<impl Future<Output = Result<(), Error>>, std::io::Error> {
+    name: &Arc<str>,
+    entrances: Vec<Entrance>,
+) -> Result<impl Future<Output = Result<(), Error>> + use<>, std::io::Error> {
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    let id = resume(&shared, &name, &seen, mint(&identity, None, &shared.machine)).id;
-    let source = Arc::new(config.source(&name, id, None));
+    let mut ways = Vec::new();
+    let stop = entrances.first().map(|entrance| Arc::clone(&entrance.shared.stop)).unwrap_or_default();
+    for Entrance { shared, chunks, finished } in entrances {
+        let id = resume(&shared, name, &seen, mint(&identity, None, &shared.machine)).id;
+        ways.push((Arc::new(config.source(name, id, None)), chunks, finished));
+    }
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        let result = stdin::run(std::io::stdin().lock(), source, config.max_line.as_usize(), &chunks);
-        finish(&finished, id);
+        let give = |chunk: &Chunk| {
+            for (source, chunks, _) in &ways {
+                // A route that has ended takes no more.
+                let _ = chunks.blocking_send(Chunk { source: Arc::clone(source), ..chunk.clone() });
+            }
+            !stop.load(Ordering::Relaxed)
+        };
+        let Some((source, ..)) = ways.first() else { return };
+        let result = stdin::run(std::io::stdin().lock(), Arc::clone(source), config.max_line.as_usize(), give);
+        ways.iter().for_each(|(source, _, finished)| finish(finished, source.id));
         let _ = ended.send(result);
     })?;
     Ok(async { end.await.map_or(Ok(()), |result| result.map_err(Error::Stdin)) })
@@ -324,9 +391,7 @@ impl Finder {
                     self.note_begin(resume.id, &follower.cursor());
                 }
                 self.placed.insert(follower.key(), worker);
-                let Shared { once, metrics, seldom, .. } = &self.shared;
-                let follow =
-                    Follow::new(follower, *once, Arc::clone(metrics), Arc::clone(seldom), self.releases.clone());
+                let follow = Follow::new(follower, &self.shared, self.releases.clone());
                 let _ = self.workers.0[worker].blocking_send(Input::Follow(Box::new(follow)));
             }
             Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),

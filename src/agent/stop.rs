@@ -9,8 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Options;
-use crate::base::metrics::{Metric, Metrics};
-use crate::track::Tracker;
+use super::route::Route;
+use crate::base::metrics::Metric;
 
 /// "Read no more", as tasks and as threads hear it.
 #[derive(Clone, Debug)]
@@ -64,12 +64,13 @@ pub struct Progress {
     deadline: Option<Instant>,
     seen: (u64, u64),
     since: Instant,
+    has_given_up: bool,
 }
 
 impl Progress {
     /// A run that has just begun.
     pub fn new(options: Options) -> Self {
-        Self { options, deadline: None, seen: (0, 0), since: Instant::now() }
+        Self { options, deadline: None, seen: (0, 0), since: Instant::now(), has_given_up: false }
     }
 
     /// Whether a stop was asked for.
@@ -83,12 +84,19 @@ impl Progress {
     }
 
     /// The deadline of a stop has passed, or, once, nothing was read and nothing settled for too long.
-    pub fn is_over(&mut self, tracker: &Tracker, metrics: &Metrics) -> bool {
-        let now = (tracker.settled(), metrics.total(Metric::ReadLines));
+    pub fn is_over(&mut self, routes: &[Route]) -> bool {
+        let settled = routes.iter().map(|route| route.tracker.settled()).sum();
+        let now = (settled, routes.iter().map(|route| route.metrics.total(Metric::ReadLines)).sum());
         if now != self.seen {
             (self.seen, self.since) = (now, Instant::now());
         }
         let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        is_late || (self.options.once && self.since.elapsed() > self.options.wait)
+        self.has_given_up |= self.options.once && self.since.elapsed() > self.options.wait;
+        is_late || self.has_given_up
+    }
+
+    /// Whether it ended because nothing moved any more.
+    pub fn has_given_up(&self) -> bool {
+        self.has_given_up
     }
 }

@@ -1,5 +1,6 @@
-//! One worker thread: reads the files that it was given, takes every chunk through the pure middle, and hands sealed
-//! batches to the lanes. A source stays on one worker, so its order is kept. Does not wait for stores but by a full lane.
+//! One worker thread of one output: reads the files that it was given, takes every chunk through the pure middle, and
+//! hands sealed batches to its lane. A source stays on one worker, so its order is kept. Does not wait for the store but
+//! by a full lane.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::base::batch::{Batch, Span};
 use crate::base::chunk::Chunk;
@@ -22,7 +24,7 @@ use crate::collect::identity::FileKey;
 use crate::collect::lines::Spare;
 use crate::output::Refused;
 use crate::pack::Packer;
-use crate::pipeline::{Lane, Pipeline};
+use crate::pipeline::{HELD_BACK, Part, Pipeline};
 use crate::ship::{Destination, ParkedRecord};
 use crate::track::{self, Tracker};
 
@@ -43,17 +45,6 @@ pub enum Input {
     Finished(SourceId),
 }
 
-/// One output as a worker sees it.
-#[derive(Debug)]
-pub struct Exit {
-    /// The open batch.
-    pub packer: Packer,
-    /// Where sealed ones go. Closed when the lane has ended.
-    pub batches: mpsc::Sender<Batch>,
-    /// Where records are set aside that its store would refuse.
-    pub destination: Arc<Destination>,
-}
-
 /// One worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -63,10 +54,14 @@ pub struct Worker {
     pub inputs: mpsc::Receiver<Input>,
     /// The pure middle.
     pub pipeline: Pipeline,
-    /// What each output takes, by output.
-    pub lanes: Vec<Lane>,
-    /// Where it goes, by output.
-    pub exits: Vec<Exit>,
+    /// What came of the chunk at hand.
+    pub part: Part,
+    /// The open batch.
+    pub packer: Packer,
+    /// Where sealed ones go. Closed when the lane has ended.
+    pub batches: mpsc::Sender<Batch>,
+    /// Where records are set aside that its store would refuse.
+    pub destination: Arc<Destination>,
     /// What is safely delivered.
     pub tracker: Arc<Tracker>,
     /// Counters.
@@ -90,6 +85,9 @@ pub struct Worker {
 /// How long a worker sleeps at most when there is nothing to read.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// How long after a stop the last chunks may take to come.
+const LAST_INPUT: Duration = Duration::from_millis(300);
+
 /// How often the lag is measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
@@ -108,7 +106,7 @@ impl Worker {
             }
             busy |= self.read_files();
             self.measure_lag();
-            self.seal_due();
+            self.seal_if_due();
             if busy {
                 continue;
             }
@@ -117,8 +115,18 @@ impl Worker {
             }
             open = self.wait(open);
         }
-        for output in 0..self.exits.len() {
-            self.seal(output);
+        self.take_last_chunks();
+        self.seal();
+    }
+
+    /// After a stop: what was read elsewhere by then is still taken, since it may not come again. No file is read.
+    fn take_last_chunks(&mut self) {
+        let next =
+            |worker: &mut Self| worker.runtime.block_on(async { timeout(LAST_INPUT, worker.inputs.recv()).await });
+        while let Ok(Some(input)) = next(self) {
+            if let Input::Chunk(chunk) = input {
+                self.process(*chunk);
+            }
         }
     }
 
@@ -128,7 +136,7 @@ impl Worker {
             std::thread::sleep(IDLE / 10);
             return false;
         }
-        match self.runtime.block_on(async { tokio::time::timeout(IDLE, self.inputs.recv()).await }) {
+        match self.runtime.block_on(async { timeout(IDLE, self.inputs.recv()).await }) {
             Ok(Some(input)) => self.take(input),
             Ok(None) => return false,
             Err(_) => {}
@@ -180,33 +188,27 @@ impl Worker {
 
     fn process(&mut self, mut chunk: Chunk) {
         failpoint::hit("read");
-        for (output, lane) in self.lanes.iter_mut().enumerate() {
-            lane.past_lines = self.tracker.past_lines(&chunk, output);
-        }
-        let name = Arc::clone(&chunk.source.name);
-        self.metrics.add(Metric::ReadBytes, &name, chunk.input_bytes);
-        self.metrics.add(Metric::ReadLines, &name, chunk.lines.len() as u64);
-        self.metrics.add(Metric::CutLines, &name, chunk.lines.iter().filter(|line| line.cut).count() as u64);
-        let tally = self.pipeline.process(&mut chunk, &mut self.lanes);
-        self.metrics.add(Metric::HeldRecords, &name, tally.held);
-        tally.dropped.iter().for_each(|(rule, count)| self.metrics.add(Metric::DroppedRecords, rule, *count));
-        tally.masked.iter().for_each(|(detector, count)| self.metrics.add(Metric::MaskedValues, detector, *count));
-
+        self.pipeline.process(&mut chunk, &mut self.part);
+        self.count(&chunk);
         let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
         failpoint::hit("noted");
-        for output in 0..self.exits.len() {
-            self.park_refused(output, &chunk.source);
-            let lane = &mut self.lanes[output];
-            let counts = std::mem::take(&mut lane.counts);
-            let span = Span { source: Arc::clone(&chunk.source), seq, items: lane.items, counts };
-            let packer = &mut self.exits[output].packer;
-            let now_ms = clock::now_ms();
-            packer.add(&lane.part, span, chunk.replayed, now_ms);
-            if packer.is_due(now_ms) {
-                self.seal(output);
-            }
-        }
+        self.park_refused(&chunk.source);
+        let Part { body, items, counts, .. } = &mut self.part;
+        let span = Span { source: Arc::clone(&chunk.source), seq, items: *items, counts: std::mem::take(counts) };
+        self.packer.add(body, span, chunk.replayed, clock::now_ms());
+        self.seal_if_due();
         self.spare.take_back(chunk);
+    }
+
+    fn count(&self, chunk: &Chunk) {
+        let (metrics, part, name) = (&self.metrics, &self.part, &chunk.source.name);
+        metrics.add(Metric::ReadBytes, name, chunk.input_bytes);
+        metrics.add(Metric::ReadLines, name, chunk.lines.len() as u64);
+        metrics.add(Metric::CutLines, name, chunk.lines.iter().filter(|line| line.cut).count() as u64);
+        metrics.add(Metric::HeldRecords, name, part.held);
+        let dropped = part.counts.dropped.iter().filter(|(rule, _)| *rule != HELD_BACK);
+        dropped.for_each(|(rule, count)| metrics.add(Metric::DroppedRecords, rule, *count));
+        part.masked.iter().for_each(|(detector, count)| metrics.add(Metric::MaskedValues, detector, *count));
     }
 
     /// Tells how many bytes wait in this worker's files, by source.
@@ -228,33 +230,29 @@ impl Worker {
     }
 
     /// Sets aside what the store would refuse, again and again while the disk refuses that.
-    fn park_refused(&mut self, output: usize, source: &Source) {
-        let refused = std::mem::take(&mut self.lanes[output].refused);
+    fn park_refused(&mut self, source: &Source) {
+        let refused = std::mem::take(&mut self.part.refused);
         if refused.is_empty() {
             return;
         }
         let parked: Vec<_> = refused.into_iter().map(|one| parked(one, source)).collect();
-        let destination = &self.exits[output].destination;
-        self.until(|| destination.park(&parked));
+        self.until(|| self.destination.park(&parked));
     }
 
-    fn seal_due(&mut self) {
-        let now_ms = clock::now_ms();
-        for output in 0..self.exits.len() {
-            if self.exits[output].packer.is_due(now_ms) {
-                self.seal(output);
-            }
+    fn seal_if_due(&mut self) {
+        if self.packer.is_due(clock::now_ms()) {
+            self.seal();
         }
     }
 
-    /// Closes an open batch and hands it over, when its notes are durable. Waits while the lane is full: so reading
+    /// Closes the open batch and hands it over, when its notes are durable. Waits while the lane is full: so reading
     /// pauses.
-    fn seal(&mut self, output: usize) {
-        let Some(batch) = self.exits[output].packer.seal() else { return };
+    fn seal(&mut self) {
+        let Some(batch) = self.packer.seal() else { return };
         failpoint::hit("sealed");
         if self.until_written(Tracker::make_durable).is_some() {
             // A lane that has ended settles nothing more: the batch is read again by the next run.
-            let _ = self.exits[output].batches.blocking_send(batch);
+            let _ = self.batches.blocking_send(batch);
             failpoint::hit("queued");
         }
     }

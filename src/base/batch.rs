@@ -22,12 +22,12 @@ pub struct Batch {
     pub unsure: bool,
 }
 
-/// One chunk's part of a batch. A chunk lies in one batch of each output, whole.
+/// One chunk's part of a batch. A chunk lies in one batch, whole.
 #[derive(Clone, Debug)]
 pub struct Span {
     /// Whose chunk.
     pub source: Arc<Source>,
-    /// Which chunk: counts up in each source and run, without holes.
+    /// Which chunk: counts up in each source, output and run, without holes.
     pub seq: u64,
     /// Its items in the batch. 0 where all its lines were dropped: it then only moves the watermark.
     pub items: u32,

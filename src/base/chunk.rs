@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::source::{Cursor, Kind, Position, Source};
+use super::source::{Cursor, Position, Source};
 
 /// Many whole lines of one source, in its order, with where each came from.
 ///
 /// Everything before the output works on chunks, so that no lock, channel, clock or acknowledgement is paid per line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Chunk {
     /// Whose lines. The facts as they were when the lines were read.
     pub source: Arc<Source>,
@@ -48,17 +48,6 @@ pub struct Line {
     pub engine_ns: Option<i64>,
     /// Text was cut away at the limit of a line's length.
     pub cut: bool,
-}
-
-impl Line {
-    /// Bytes of input that it stands for, its end of line included.
-    #[must_use]
-    pub fn input_bytes(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::File | Kind::Stdin => u64::from(self.position.tie),
-            Kind::Docker => u64::from(self.end - self.start) + 1,
-        }
-    }
 }
 
 impl Chunk {
@@ -111,7 +100,7 @@ pub fn offset(at: usize) -> u32 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::base::source::SourceId;
+    use crate::base::source::{Kind, SourceId};
 
     /// A chunk of the given lines, as a file reader would make it.
     pub(crate) fn chunk(lines: &[&[u8]]) -> Chunk {

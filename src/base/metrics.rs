@@ -37,7 +37,7 @@ pub enum Metric {
     Retries,
     /// Whether an output is held by a fault that an operator must mend.
     Held,
-    /// Chunks that not every output has answered for.
+    /// Chunks that the output has not answered for.
     ChunksInFlight,
     /// Bytes that wait in a source.
     LagBytes,
@@ -49,8 +49,8 @@ pub enum Metric {
     ResidentBytes,
 }
 
-/// What a scraper is told of a metric: its name after `logferry_`, the name of its label (empty where it has none), and
-/// one sentence.
+/// What a scraper is told of a metric: its name after `logferry_`, the name of its label (empty where it has none)
+/// besides `output`, and one sentence.
 type Description = (Metric, &'static str, &'static str, &'static str);
 
 /// Names follow Prometheus: unit last, counters end in `_total`, all others are gauges.
@@ -70,14 +70,14 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::SentBytes, "sent_bytes_total", "output", "Bytes sent, compressed"),
     (Metric::Retries, "retries_total", "output", "Attempts that must be repeated"),
     (Metric::Held, "held", "output", "1 while a fault that an operator must mend stops the output"),
-    (Metric::ChunksInFlight, "chunks_in_flight", "", "Chunks that not every output has answered for"),
+    (Metric::ChunksInFlight, "chunks_in_flight", "output", "Chunks that the output has not answered for"),
     (Metric::LagBytes, "lag_bytes", "source", "Bytes that wait in the source"),
     (Metric::LagSeconds, "lag_seconds", "output", "Age of the oldest line not delivered"),
-    (Metric::Sources, "sources", "", "Sources being followed"),
+    (Metric::Sources, "sources", "output", "Sources being followed"),
     (Metric::ResidentBytes, "resident_memory_bytes", "", "Memory that the process holds"),
 ];
 
-/// The agent's counters and gauges. Touched per chunk and per batch, never per line.
+/// The counters and gauges of one output, or of the process. Touched per chunk and per batch, never per line.
 #[derive(Debug, Default)]
 pub struct Metrics {
     values: Mutex<BTreeMap<(Metric, String), u64>>,
@@ -119,33 +119,44 @@ impl Metrics {
             .collect()
     }
 
-    /// All of them in Prometheus' text format, version 0.0.4.
-    #[must_use]
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        for (metric, name, label_name, help) in DESCRIPTIONS {
-            let rows = self.by_label(*metric);
-            if rows.is_empty() {
-                continue;
-            }
-            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
-            let _ = writeln!(text, "# HELP logferry_{name} {help}.\n# TYPE logferry_{name} {kind}");
-            for (label, value) in rows {
-                let _ = match *label_name {
-                    "" => writeln!(text, "logferry_{name} {value}"),
-                    label_name => {
-                        writeln!(text, "logferry_{name}{{{label_name}=\"{}\"}} {value}", escape(&label))
-                    }
-                };
-            }
-        }
-        text
+    /// What is served of one metric: labels and values.
+    fn rows(&self, metric: Metric, label_name: &str, output: &str) -> Vec<(String, u64)> {
+        let output = if label_name == "output" { "" } else { output };
+        let rows = self.by_label(metric).into_iter();
+        rows.map(|(label, value)| (labels(&[("output", output), (label_name, &label)]), value)).collect()
     }
 
     fn change(&self, metric: Metric, label: &str, change: impl FnOnce(&mut u64)) {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         change(values.entry((metric, label.to_owned())).or_default());
     }
+}
+
+/// The metrics of all outputs, each with its name, in Prometheus' text format, version 0.0.4. Those of the process have
+/// an empty name.
+#[must_use]
+pub fn render(parts: &[(&str, &Metrics)]) -> String {
+    let mut text = String::new();
+    for (metric, name, label_name, help) in DESCRIPTIONS {
+        let rows: Vec<_> = parts.iter().flat_map(|(output, part)| part.rows(*metric, label_name, output)).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let _ = writeln!(text, "# HELP logferry_{name} {help}.\n# TYPE logferry_{name} {kind}");
+        for (labels, value) in rows {
+            let _ = writeln!(text, "logferry_{name}{labels} {value}");
+        }
+    }
+    text
+}
+
+/// `{output="store",source="app"}`; nothing where there is no label.
+#[must_use]
+pub fn labels(pairs: &[(&str, &str)]) -> String {
+    let written = pairs.iter().filter(|(name, value)| !name.is_empty() && !value.is_empty());
+    let written: Vec<_> = written.map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
+    if written.is_empty() { String::new() } else { format!("{{{}}}", written.join(",")) }
 }
 
 fn escape(label: &str) -> String {
@@ -171,12 +182,17 @@ mod tests {
         let metrics = Metrics::default();
         metrics.add(Metric::ReadLines, "a\"b", 2);
         metrics.add(Metric::ReadLines, "a\"b", 3);
-        metrics.set(Metric::Sources, "", 4);
+        metrics.set(Metric::Sources, "store", 4);
+        let process = Metrics::default();
+        process.set(Metric::ResidentBytes, "", 9);
         assert_eq!(
-            metrics.render(),
+            render(&[("store", &metrics), ("", &process)]),
             "# HELP logferry_read_lines_total Lines read.\n# TYPE logferry_read_lines_total counter\n\
-             logferry_read_lines_total{source=\"a\\\"b\"} 5\n\
-             # HELP logferry_sources Sources being followed.\n# TYPE logferry_sources gauge\nlogferry_sources 4\n"
+             logferry_read_lines_total{output=\"store\",source=\"a\\\"b\"} 5\n\
+             # HELP logferry_sources Sources being followed.\n# TYPE logferry_sources gauge\n\
+             logferry_sources{output=\"store\"} 4\n\
+             # HELP logferry_resident_memory_bytes Memory that the process holds.\n\
+             # TYPE logferry_resident_memory_bytes gauge\nlogferry_resident_memory_bytes 9\n"
         );
         assert_eq!(metrics.total(Metric::ReadLines), 5);
     }

@@ -1,5 +1,8 @@
 //! What a chunk's lines mean: one record a line, as ranges into the chunk's text. Knows no format and no store.
 
+use std::borrow::Cow;
+
+use super::json;
 use super::source::Position;
 
 /// The records of one chunk, in its order. Its buffer is reused from chunk to chunk.
@@ -42,6 +45,21 @@ pub enum Shape {
     Object,
     /// Anything else: becomes `{"message": …}`.
     Text,
+}
+
+impl Shape {
+    /// The application's own field at `path` (see [`json::find`]) in a record's text: a string's text, else as written. A
+    /// line of text has one field, `message`.
+    #[must_use]
+    pub fn field<'a>(self, text: &'a str, path: &str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text => (path == "message").then_some(Cow::Borrowed(text)),
+            Self::Object => {
+                let value = json::find(text, path)?;
+                Some(json::string_inside(value).map_or(Cow::Borrowed(value), json::unescape))
+            }
+        }
+    }
 }
 
 /// A moment, and how exactly it is known.

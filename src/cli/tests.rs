@@ -40,8 +40,10 @@ fn help_teaches_by_examples() {
 
 #[test]
 fn a_run_with_once_ends_with_2_when_something_is_not_in_the_store() {
-    let summary =
-        |parked, lost, undelivered| agent::Summary { parked, lost_bytes: lost, undelivered, ..Default::default() };
+    let summary = |parked, lost_bytes, undelivered| {
+        let fate = agent::Fate { parked, lost_bytes, undelivered, ..Default::default() };
+        agent::Summary { outputs: vec![("store".to_owned(), fate)], ..Default::default() }
+    };
     for (summary, once, expected) in [
         (summary(0, 0, 0), true, Exit::Fine),
         (summary(1, 0, 0), true, Exit::Undelivered),

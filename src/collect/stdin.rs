@@ -5,23 +5,22 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use memchr::memchr;
-use tokio::sync::mpsc::Sender;
 
 use super::lines::{Cut, Cutting, skip_byte_order_mark};
 use crate::base::chunk::{Chunk, Line, offset};
 use crate::base::clock;
 use crate::base::source::{Cursor, GUARD_BYTES, Position, Source, fingerprint};
 
-/// Reads `input` to its end and sends its lines to `chunks`, waiting where that is full. Blocks: give it a thread of
-/// its own. Also ends when nobody takes chunks any more. `max_line` is the longest text of a line, in bytes.
+/// Reads `input` to its end and gives its lines away, chunk by chunk. Blocks: give it a thread of its own. Also ends when
+/// `give` says that no more is wanted. `max_line` is the longest text of a line, in bytes.
 ///
 /// # Errors
 /// As `input` gives them; the lines before were sent.
-pub fn run(input: impl Read, source: Arc<Source>, max_line: usize, chunks: &Sender<Chunk>) -> io::Result<()> {
+pub fn run(input: impl Read, source: Arc<Source>, max_line: usize, give: impl Fn(&Chunk) -> bool) -> io::Result<()> {
     let mut reader =
         Reader { input, source, max_line, at: 0, bytes: Vec::new(), overlong: None, has_unseen_lines: false };
     while let Some(chunk) = reader.next()? {
-        if chunks.blocking_send(chunk).is_err() {
+        if !give(&chunk) {
             break;
         }
     }
@@ -175,12 +174,16 @@ mod tests {
 
     fn check(pieces: &[&str], expected: &[(&str, u64, u32, bool)]) {
         let source = Config::default().source(&"pipe".into(), SourceId::new(1), None);
-        let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
+        let chunks = std::cell::RefCell::new(Vec::new());
         let input = Pieces(pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect());
-        run(input, Arc::new(source), 5, &sender).unwrap();
+        let give = |chunk: &Chunk| {
+            chunks.borrow_mut().push(chunk.clone());
+            true
+        };
+        run(input, Arc::new(source), 5, give).unwrap();
         let mut found = Vec::new();
         let mut at = 0;
-        while let Ok(chunk) = receiver.try_recv() {
+        for chunk in chunks.into_inner() {
             assert_eq!((chunk.start, chunk.end), (at, at + chunk.input_bytes));
             at = chunk.end;
             for line in &chunk.lines {

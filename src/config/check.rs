@@ -32,6 +32,7 @@ pub fn rules(config: &Config, root: &DeTable<'_>) -> Vec<Finding> {
     timezones(config, root, &mut findings);
     line_limits(config, root, &mut findings);
     one_file_each(config, root, &mut findings);
+    one_pipe_each(config, root, &mut findings);
     known_sources(config, root, &mut findings);
     without_effect(config, root, &mut findings);
     findings
@@ -113,7 +114,8 @@ fn article(noun: &str) -> &'static str {
 /// A file source without a glob would read nothing, for ever, and say nothing.
 fn needs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
     for (name, source) in &config.sources {
-        if matches!(source, Source::File(file) if file.include.is_empty()) {
+        let is_written = tree::get(root, &format!("source.{name}.include")).is_some();
+        if !is_written && matches!(source, Source::File(file) if file.include.is_empty()) {
             let fault = Finding::error(tree::locate(root, &format!("source.{name}")), "`include` is missing");
             findings.push(fault.hint("write include = [\"/var/log/app/*.log\"]"));
         }
@@ -150,6 +152,22 @@ fn one_file_each(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding
             let span = tree::locate(root, &format!("output.{name}.path"));
             findings.push(Finding::error(span, format!("output `{other}` writes to the same file")));
         }
+    }
+}
+
+/// Standard input can be read once, and two writers would mix their lines on standard output.
+fn one_pipe_each(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
+    let inputs = config.sources.iter().filter(|(_, one)| matches!(one, Source::Stdin(_)));
+    let outputs = config.outputs.iter().filter(|(_, one)| one.output.kind == output::Kind::Stdout);
+    let inputs = inputs.map(|(name, _)| format!("source.{name}.type"));
+    let outputs = outputs.map(|(name, _)| format!("output.{name}.type"));
+    let again = inputs
+        .skip(1)
+        .map(|path| (path, "source", "input"))
+        .chain(outputs.skip(1).map(|path| (path, "output", "output")));
+    for (path, what, pipe) in again {
+        let message = format!("another {what} has standard {pipe} already");
+        findings.push(Finding::error(tree::locate(root, &path), message).hint(format!("keep one {what} of this type")));
     }
 }
 
@@ -220,7 +238,10 @@ fn empty_globs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>)
         for (index, pattern) in file.include.iter().enumerate() {
             let span = || tree::locate(root, &format!("source.{name}.include[{index}]"));
             if !matches_any(pattern) {
-                findings.push(Finding::warning(span(), format!("no file matches `{pattern}` now")));
+                let warning = Finding::warning(span(), format!("no file matches `{pattern}` now"));
+                let is_folder = Path::new(pattern).is_dir();
+                let hint = || format!("it is a folder: write \"{}/*.log\"", pattern.trim_end_matches('/'));
+                findings.push(if is_folder { warning.hint(hint()) } else { warning });
             }
         }
     }

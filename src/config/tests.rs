@@ -49,6 +49,13 @@ fn all_faults_of_a_file_are_told_at_once() {
         "write a table such as [output.store] with type = \"elasticsearch\" and url = \"http://127.0.0.1:9200\"";
     check("", &[("", no_destination, write_one)]);
     check("[output]\n", &[("", no_destination, write_one)]);
+    check(
+        "[source.a]\ntype = \"stdin\"\n[source.b]\ntype = 'stdin'\n[output.c]\ntype = \"stdout\"\n[output.d]\ntype = 'stdout'\n",
+        &[
+            ("'stdin'", "another source has standard input already", "keep one source of this type"),
+            ("'stdout'", "another output has standard output already", "keep one output of this type"),
+        ],
+    );
     check("[ouput.print]\ntype = \"stdout\"\n", &[("ouput", "unknown key `ouput`", "did you mean `output`?")]);
     check(
         "[agent]\nmemory = \"12 Mib\"\nstop_within = 8\nworkers = 0\nlog_format = \"jsn\"\nmemry = 1\n[output.print]\ntype = \"stdout\"\n",

@@ -1,6 +1,5 @@
 //! One condition on records: what the user writes, and what works. Does not decide what happens to them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,8 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::base::fault::Fault;
-use crate::base::json;
-use crate::base::records::{Level, Record, Shape};
+use crate::base::records::{Level, Record};
 use crate::base::source::Source;
 
 /// A condition on records as the user writes it: in a `[[filter]]`, and in an output's `when`. All that is written
@@ -135,7 +133,7 @@ impl AtSource<'_> {
             && condition
                 .fields
                 .iter()
-                .all(|(path, test)| field(path, text, record.shape).is_some_and(|it| test.holds(&it)));
+                .all(|(path, test)| record.shape.field(text, path).is_some_and(|it| test.holds(&it)));
         all != condition.not
     }
 
@@ -150,17 +148,6 @@ impl Test {
         match self {
             Self::Equals(wanted) => value == wanted,
             Self::Matches(regex) => regex.is_match(value),
-        }
-    }
-}
-
-/// The field's value: a string's text, else as written.
-fn field<'a>(path: &str, text: &'a str, shape: Shape) -> Option<Cow<'a, str>> {
-    match shape {
-        Shape::Text => (path == "message").then_some(Cow::Borrowed(text)),
-        Shape::Object => {
-            let value = json::find(text, path)?;
-            Some(json::string_inside(value).map_or(Cow::Borrowed(value), json::unescape))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sources known: how one is found again, and where each output stands in it. Pure: no disk, no clock.
+//! The sources known: how one is found again, and how far it is settled. Pure: no disk, no clock.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
 use crate::base::counts::Counts;
 use crate::base::identity::{Likeness, compare};
-use crate::base::source::{Cursor, Identity, Note, Position, Resume, SourceId, fingerprint};
+use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
 #[derive(Debug, Default)]
@@ -18,34 +18,24 @@ pub struct Sources {
 /// One source.
 #[derive(Debug)]
 pub struct Tracked {
-    name: String,
+    /// The `[source.NAME]` that it comes from.
+    pub name: String,
     identity: Identity,
     /// Counts the truncations seen.
     pub generation: u32,
     seen_ms: i64,
-    /// By output.
-    pub outputs: Vec<Standing>,
+    /// All before it is settled.
+    pub cursor: Option<Cursor>,
+    /// What became of the lines up to there.
+    pub counts: Counts,
     /// Its chunks in flight.
     pub watermark: Watermark,
     /// How far this run has read.
     pub read_to: Option<Cursor>,
     /// Nothing more will be read of it.
     is_finished: bool,
-    /// Chunks noted by an earlier run beyond the least advanced cursor, oldest first; those read again are taken out.
+    /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
-}
-
-/// Where one output stands in one source.
-#[derive(Clone, Debug, Default)]
-pub struct Standing {
-    /// What is safe.
-    pub cursor: Option<Cursor>,
-    /// What became of the lines up to there.
-    pub counts: Counts,
-    /// This run has read past the cursor that it began with: nothing needs to be skipped any more.
-    pub caught_up: bool,
-    /// The first so many chunks of this run lie before the cursor that it began with: settling them moves nothing.
-    pub behind: u64,
 }
 
 /// A source as it is found.
@@ -82,18 +72,16 @@ impl Sources {
         }
     }
 
-    /// Lets go of finished sources that every output has settled, and gives what became of their lines, by output.
-    pub fn retire(&mut self, outputs: usize) -> Vec<Counts> {
-        let mut sums = vec![Counts::default(); outputs];
+    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
+    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
         for (id, tracked) in self.by_id.extract_if(|_, tracked| is_over(tracked)) {
-            sums.iter_mut().zip(&tracked.outputs).for_each(|(sum, standing)| sum.add(&standing.counts));
+            gone.entry(tracked.name).or_default().add(&tracked.counts);
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }
         }
         self.by_trait.retain(|_, ids| !ids.is_empty());
-        sums
     }
 
     /// All of them.
@@ -101,33 +89,28 @@ impl Sources {
         self.by_id.values()
     }
 
-    /// The notes of all chunks that some output has not settled. Those of a source in its order, or they could not be
-    /// used: what was read again comes before what is still to be.
+    /// The notes of all chunks that are not settled. Those of a source in its order, or they could not be used: what was
+    /// read again comes before what is still to be.
     pub fn flying(&self) -> impl Iterator<Item = &Note> {
         self.all().flat_map(|tracked| tracked.watermark.notes().chain(&tracked.replay))
     }
 
     /// Takes a source from a checkpoint.
-    pub fn restore(&mut self, saved: SavedSource, outputs: &[String]) {
-        let standing = |output: &String| Standing {
-            cursor: saved.cursors.get(output).cloned(),
-            counts: saved.counts.get(output).cloned().unwrap_or_default(),
-            caught_up: false,
-            behind: 0,
-        };
+    pub fn restore(&mut self, saved: SavedSource) {
         let tracked = Tracked {
-            outputs: outputs.iter().map(standing).collect(),
+            cursor: saved.cursor,
+            counts: saved.counts,
             generation: saved.generation,
             seen_ms: saved.seen_ms,
             // What a pipe gave is gone with the run that read it.
             is_finished: matches!(saved.identity, Identity::Stdin { .. }),
-            ..Tracked::new(&saved.name, &saved.identity, outputs.len())
+            ..Tracked::new(&saved.name, &saved.identity)
         };
         self.insert(saved.id, tracked);
     }
 
     /// Takes a line of the notes, which come oldest first after the checkpoint.
-    pub fn remember(&mut self, entry: Entry, outputs: &[String]) {
+    pub fn remember(&mut self, entry: Entry) {
         match entry {
             Entry::Chunk(note) => {
                 if let Some(tracked) = self.by_id.get_mut(&note.source) {
@@ -138,18 +121,16 @@ impl Sources {
                 Some(tracked) if saved.generation >= tracked.generation => {
                     tracked.generation = saved.generation;
                     tracked.identity = saved.identity;
-                    for (output, standing) in outputs.iter().zip(&mut tracked.outputs) {
-                        standing.cursor = standing.cursor.take().or_else(|| saved.cursors.get(output).cloned());
-                    }
+                    tracked.cursor = tracked.cursor.take().or(saved.cursor);
                 }
                 Some(_) => {}
-                None => self.restore(saved, outputs),
+                None => self.restore(saved),
             },
         }
     }
 
     /// The id of a source seen, and whether the id or the generation is new.
-    pub fn find_or_take(&mut self, name: &str, seen: &Seen<'_>, minted: SourceId, outputs: usize) -> (SourceId, bool) {
+    pub fn find_or_take(&mut self, name: &str, seen: &Seen<'_>, minted: SourceId) -> (SourceId, bool) {
         let candidates = self.by_trait.get(&trait_of(seen.identity)).map_or(&[][..], Vec::as_slice);
         let known: Vec<_> = candidates.iter().map(|id| (*id, likeness(&self.by_id[id], seen))).collect();
         let find = |wanted| known.iter().find(|(_, likeness)| *likeness == wanted).map(|(id, _)| *id);
@@ -164,13 +145,13 @@ impl Sources {
         while self.by_id.contains_key(&id) {
             id = SourceId::new(fingerprint(&id.bits().to_le_bytes()));
         }
-        self.insert(id, Tracked::new(name, seen.identity, outputs));
+        self.insert(id, Tracked::new(name, seen.identity));
         (id, true)
     }
 
     /// What a checkpoint holds.
-    pub fn saved(&self, outputs: &[String]) -> Vec<SavedSource> {
-        self.by_id.iter().map(|(id, tracked)| tracked.saved(*id, outputs)).collect()
+    pub fn saved(&self) -> Vec<SavedSource> {
+        self.by_id.iter().map(|(id, tracked)| tracked.saved(*id)).collect()
     }
 
     fn insert(&mut self, id: SourceId, tracked: Tracked) {
@@ -180,14 +161,15 @@ impl Sources {
 }
 
 impl Tracked {
-    fn new(name: &str, identity: &Identity, outputs: usize) -> Self {
+    fn new(name: &str, identity: &Identity) -> Self {
         Self {
             name: name.to_owned(),
             identity: identity.clone(),
             generation: 0,
             seen_ms: 0,
-            outputs: vec![Standing::default(); outputs],
-            watermark: Watermark::new(outputs),
+            cursor: None,
+            counts: Counts::default(),
+            watermark: Watermark::default(),
             read_to: None,
             is_finished: false,
             replay: Vec::new(),
@@ -201,15 +183,11 @@ impl Tracked {
         self.seen_ms = now_ms;
     }
 
-    /// Where to go on: what this run has read already, else the least advanced output. The outputs that stand just
-    /// there have nothing to skip.
+    /// Where to go on: after what this run has read already, else after what is settled.
     ///
     /// Pieces of an earlier generation are given once, to be counted as lost.
     pub fn resume(&mut self, id: SourceId) -> Resume {
-        let cursor = self.read_to.as_ref().or_else(|| self.least()).cloned();
-        for standing in &mut self.outputs {
-            standing.caught_up |= standing.cursor == cursor;
-        }
+        let cursor = self.read_to.as_ref().or(self.cursor.as_ref()).cloned();
         let path = match &self.identity {
             Identity::File { path, .. } => Some(path.clone()),
             _ => None,
@@ -217,11 +195,6 @@ impl Tracked {
         let replay = self.replay.clone();
         self.replay.retain(|note| note.generation >= self.generation);
         Resume { id, generation: self.generation, cursor, path, replay }
-    }
-
-    /// The cursor of the least advanced output.
-    fn least(&self) -> Option<&Cursor> {
-        self.outputs.iter().map(|standing| standing.cursor.as_ref()).min_by_key(|cursor| progress(*cursor)).flatten()
     }
 
     /// Takes a new identity: the head has grown, the file was renamed, or truncated.
@@ -244,72 +217,42 @@ impl Tracked {
         found.map(|index| self.replay.remove(index)).is_some()
     }
 
-    /// What the notes hold of it: who it is, not where anyone stands. A position goes with the checkpoint that also
-    /// holds the lengths of files.
+    /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also
+    /// holds the length of the file written.
     pub fn noted(&self, id: SourceId) -> SavedSource {
-        self.saved(id, &[])
+        SavedSource { cursor: None, counts: Counts::default(), ..self.saved(id) }
     }
 
     /// What a checkpoint holds of it.
-    pub fn saved(&self, id: SourceId, outputs: &[String]) -> SavedSource {
-        let standings = || outputs.iter().zip(&self.outputs);
-        let cursors = standings().filter_map(|(output, standing)| Some((output.clone(), standing.cursor.clone()?)));
-        let counts: BTreeMap<_, _> =
-            standings().map(|(output, standing)| (output.clone(), standing.counts.clone())).collect();
+    pub fn saved(&self, id: SourceId) -> SavedSource {
         SavedSource {
             id,
             name: self.name.clone(),
             identity: self.identity.clone(),
             generation: self.generation,
             seen_ms: self.seen_ms,
-            cursors: cursors.collect(),
-            counts,
+            cursor: self.cursor.clone(),
+            counts: self.counts.clone(),
         }
     }
 
     fn truncate(&mut self) {
         self.generation += 1;
         self.read_to = None;
-        for standing in &mut self.outputs {
-            standing.cursor = None;
-        }
+        self.cursor = None;
     }
 
-    /// Keeps a note that lies beyond the least advanced output.
+    /// Keeps a note that lies beyond the cursor.
     fn remember(&mut self, note: Note) {
         self.generation = self.generation.max(note.generation);
-        let is_settled = |standing: &Standing| match &standing.cursor {
+        let is_settled = match &self.cursor {
             Some(Cursor::File { generation, offset, .. }) => (note.generation, note.end) <= (*generation, *offset),
             Some(Cursor::Docker { time_ns, .. }) => note.end.saturating_add(REPEATS_WITHIN_NS) < *time_ns,
             None => false,
         };
-        if !self.outputs.iter().all(is_settled) && !self.replay.contains(&note) {
+        if !is_settled && !self.replay.contains(&note) {
             self.replay.push(note);
         }
-    }
-}
-
-impl Standing {
-    /// Whether a line was settled in an earlier run. Asked in the order of reading.
-    pub fn is_past(&mut self, generation: u32, position: Position) -> bool {
-        if self.caught_up {
-            return false;
-        }
-        let is_past = match &self.cursor {
-            None => false,
-            Some(Cursor::File { generation: settled, offset, .. }) => {
-                (generation, position.at + u64::from(position.tie)) <= (*settled, *offset)
-            }
-            Some(Cursor::Docker { time_ns, recent }) => {
-                if recent.last() == Some(&position) {
-                    self.caught_up = true;
-                    return true;
-                }
-                position.at <= time_ns.saturating_add(REPEATS_WITHIN_NS)
-            }
-        };
-        self.caught_up = !is_past;
-        is_past
     }
 }
 
@@ -326,7 +269,7 @@ fn trait_of(identity: &Identity) -> u64 {
 fn likeness(known: &Tracked, seen: &Seen<'_>) -> Likeness {
     match (&known.identity, seen.identity) {
         (Identity::File { .. }, Identity::File { .. }) => {
-            let offset = match known.least() {
+            let offset = match &known.cursor {
                 Some(Cursor::File { generation, offset, .. }) if *generation == known.generation => *offset,
                 _ => 0,
             };
@@ -337,14 +280,5 @@ fn likeness(known: &Tracked, seen: &Seen<'_>) -> Likeness {
             Identity::Docker { container: seen_container, stream: seen_stream, .. },
         ) if container == seen_container && stream == seen_stream => Likeness::Same,
         _ => Likeness::Other,
-    }
-}
-
-/// Orders the cursors of one source by how far they are.
-fn progress(cursor: Option<&Cursor>) -> (u32, u64) {
-    match cursor {
-        None => (0, 0),
-        Some(Cursor::File { generation, offset, .. }) => (*generation, *offset),
-        Some(Cursor::Docker { time_ns, .. }) => (0, *time_ns),
     }
 }

@@ -1,9 +1,8 @@
-//! What is safely delivered: spans in flight, the watermark of each source and output, the checkpoint. The only writer
-//! of checkpoints. Does not read sources and does not talk to stores.
+//! What one output has safely delivered: spans in flight, the watermark of each source, the checkpoint. The only writer
+//! of checkpoints. Does not read sources, does not talk to stores, and knows of no other output.
 //!
 //! The order that keeps the promise: a chunk is [begun](Tracker::begin) (its note written), the notes are made
-//! [durable](Tracker::make_durable), its batches are sent, each output [settles](Tracker::settle) them after its
-//! store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
+//! [durable](Tracker::make_durable), its batch is sent, [settled](Tracker::settle) after the store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
 //! chunk again in the same pieces, with the same time of reading, and so with the same ids.
 
 mod known;
@@ -14,20 +13,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use store::Error;
-use store::{Checkpoint, Entry, SavedOutput, Store, VERSION};
+use store::{Checkpoint, Entry, Store, VERSION};
+pub use store::{Error, Hold, hold};
 
 use crate::base::chunk::Chunk;
-use crate::base::counts::Counts;
+use crate::base::counts::{Counts, Ledger};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 pub use known::Seen;
 use known::Sources;
 
-/// Tracks all sources against all outputs. Shared; touched per chunk and per batch.
+/// Tracks all sources of one output. Shared; touched per chunk and per batch.
 #[derive(Debug)]
 pub struct Tracker {
-    /// Names of the outputs; everywhere else an output is its index here.
-    outputs: Vec<String>,
     state: Mutex<State>,
     /// Held while a checkpoint is written.
     saving: Mutex<()>,
@@ -38,8 +35,9 @@ struct State {
     /// `None`: nothing is saved.
     store: Option<Store>,
     sources: Sources,
-    written: BTreeMap<String, SavedOutput>,
-    /// What became of the lines of sources that were let go, by output.
+    /// The settled length of a file output.
+    written: Option<u64>,
+    /// What became of the lines of sources that were let go, by the name of their `[source.NAME]`.
     gone: BTreeMap<String, Counts>,
     /// Something changed since the last checkpoint.
     dirty: bool,
@@ -49,7 +47,7 @@ struct State {
     trouble: Option<String>,
 }
 
-/// What one output did with one chunk.
+/// What became of one chunk.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// Whose chunk.
@@ -61,15 +59,15 @@ pub struct Settlement {
 }
 
 impl Tracker {
-    /// Opens the state in `folder`; `None` keeps it in memory only.
+    /// Opens the state in `folder`, which must be [held](hold); `None` keeps it in memory only.
     ///
     /// # Errors
-    /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
-    pub fn open(folder: Option<&Path>, outputs: Vec<String>) -> Result<Self, Error> {
+    /// When the folder cannot be written, or the checkpoint is damaged.
+    pub fn open(folder: Option<&Path>) -> Result<Self, Error> {
         let mut state = State {
             store: None,
             sources: Sources::default(),
-            written: BTreeMap::new(),
+            written: None,
             gone: BTreeMap::new(),
             dirty: true,
             settled: 0,
@@ -79,13 +77,13 @@ impl Tracker {
             let (store, checkpoint, entries) = Store::open(folder)?;
             state.store = Some(store);
             if let Some(checkpoint) = checkpoint {
-                state.written = checkpoint.outputs;
+                state.written = checkpoint.written;
                 state.gone = checkpoint.gone;
-                checkpoint.sources.into_iter().for_each(|saved| state.sources.restore(saved, &outputs));
+                checkpoint.sources.into_iter().for_each(|saved| state.sources.restore(saved));
             }
-            entries.into_iter().for_each(|entry| state.sources.remember(entry, &outputs));
+            entries.into_iter().for_each(|entry| state.sources.remember(entry));
         }
-        let tracker = Self { outputs, state: Mutex::new(state), saving: Mutex::new(()) };
+        let tracker = Self { state: Mutex::new(state), saving: Mutex::new(()) };
         tracker.save_with(true)?;
         Ok(tracker)
     }
@@ -97,7 +95,7 @@ impl Tracker {
     pub fn resume(&self, name: &str, seen: &Seen<'_>, minted: SourceId, now_ms: i64) -> Result<Resume, Error> {
         let mut state = self.lock();
         let state = &mut *state;
-        let (id, is_news) = state.sources.find_or_take(name, seen, minted, self.outputs.len());
+        let (id, is_news) = state.sources.find_or_take(name, seen, minted);
         let tracked = state.sources.get_mut(id);
         tracked.refresh(name, seen.identity, now_ms);
         if is_news {
@@ -127,11 +125,10 @@ impl Tracker {
     /// When it cannot be noted.
     pub fn begin_at(&self, id: SourceId, cursor: &Cursor) -> Result<(), Error> {
         let mut state = self.lock();
-        for standing in &mut state.sources.get_mut(id).outputs {
-            standing.cursor.get_or_insert_with(|| cursor.clone());
-        }
+        let tracked = state.sources.get_mut(id);
+        tracked.cursor.get_or_insert_with(|| cursor.clone());
+        let entry = Entry::Source(tracked.saved(id));
         state.dirty = true;
-        let entry = Entry::Source(state.sources.get_mut(id).saved(id, &self.outputs));
         state.note(entry)
     }
 
@@ -159,23 +156,15 @@ impl Tracker {
         if let Some(store) = state.store.as_mut().filter(|_| !is_noted) {
             store.append(std::iter::once(Entry::Chunk(note.clone())))?;
         }
-        Ok(tracked.watermark.begin(note, chunk.cursor.clone(), chunk.lines.len() as u64))
+        let counts = Counts { read: chunk.lines.len() as u64, bytes: chunk.input_bytes, ..Counts::default() };
+        Ok(tracked.watermark.begin(note, chunk.cursor.clone(), counts))
     }
 
-    /// How many of a chunk's first lines `output` settled in an earlier run. Asked once a chunk, in order, before it is
-    /// begun.
-    pub fn past_lines(&self, chunk: &Chunk, output: usize) -> usize {
+    /// Bytes of a source vanished before they were read.
+    pub fn lose(&self, id: SourceId, bytes: u64) {
         let mut state = self.lock();
-        let tracked = state.sources.get_mut(chunk.source.id);
-        let standing = &mut tracked.outputs[output];
-        if standing.caught_up || standing.cursor.is_none() {
-            return 0;
-        }
-        let past = chunk.lines.iter().take_while(|line| standing.is_past(chunk.generation, line.position)).count();
-        if past == chunk.lines.len() {
-            standing.behind = tracked.watermark.begun() + 1;
-        }
-        past
+        state.sources.get_mut(id).counts.lost_bytes += bytes;
+        state.dirty = true;
     }
 
     /// Makes all notes so far durable: before a batch is first sent.
@@ -186,22 +175,17 @@ impl Tracker {
         self.lock().store.as_mut().map_or(Ok(()), Store::sync)
     }
 
-    /// An output is through with some chunks. `written` is the length of its file after them, for a file output.
-    pub fn settle(&self, output: usize, settlements: Vec<Settlement>, written: Option<u64>) {
+    /// What became of some chunks is known. `written` is the length of the output's file after them, for a file output.
+    pub fn settle(&self, settlements: Vec<Settlement>, written: Option<u64>) {
         let mut state = self.lock();
         for settlement in settlements {
             let Some(tracked) = state.sources.find_mut(settlement.source) else { continue };
-            if let Some(passed) = tracked.watermark.settle(output, settlement.seq, settlement.counts) {
-                let standing = &mut tracked.outputs[output];
-                if tracked.watermark.passed(output) > standing.behind {
-                    standing.cursor = Some(passed.cursor);
-                }
-                standing.counts.add(&passed.counts);
+            if let Some(passed) = tracked.watermark.settle(settlement.seq, settlement.counts) {
+                tracked.cursor = Some(passed.cursor);
+                tracked.counts.add(&passed.counts);
             }
         }
-        if written.is_some() {
-            state.written.insert(self.outputs[output].clone(), SavedOutput { written });
-        }
+        state.written = written.or(state.written);
         state.dirty = true;
         state.settled += 1;
     }
@@ -218,7 +202,7 @@ impl Tracker {
     /// The same; with `roll`, new notes of only what is still in flight are begun.
     fn save_with(&self, roll: bool) -> Result<(), Error> {
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = self.lock().checkpoint(&self.outputs, roll);
+        let wanted = self.lock().checkpoint(roll);
         // Written without the lock: reading and settling go on meanwhile.
         let written =
             wanted.and_then(|wanted| wanted.map_or(Ok(()), |(folder, checkpoint)| store::save(&folder, &checkpoint)));
@@ -236,23 +220,23 @@ impl Tracker {
 
     /// The saved length of a file output.
     #[must_use]
-    pub fn written(&self, output: &str) -> Option<u64> {
-        self.lock().written.get(output).and_then(|saved| saved.written)
+    pub fn written(&self) -> Option<u64> {
+        self.lock().written
     }
 
     /// Saves the length that a file output had before anything was written to it: to be cut back to after a crash.
     ///
     /// # Errors
     /// As the file system gives them.
-    pub fn found_written(&self, output: &str, written: u64) -> Result<(), Error> {
+    pub fn found_written(&self, written: u64) -> Result<(), Error> {
         let mut state = self.lock();
-        state.written.insert(output.to_owned(), SavedOutput { written: Some(written) });
+        state.written = Some(written);
         state.dirty = true;
         drop(state);
         self.save()
     }
 
-    /// Lets go of a source that will never have more, once every output has settled it.
+    /// Lets go of a source that will never have more, once all of it is settled.
     pub fn finish(&self, id: SourceId) {
         let mut state = self.lock();
         state.sources.finish(id);
@@ -265,13 +249,21 @@ impl Tracker {
         self.lock().sources.all().filter(|tracked| tracked.read_to.is_some()).count()
     }
 
-    /// How many lines are not settled by all outputs.
+    /// What became of everything read, in all runs, by the `[source.NAME]` that it came from; what is in flight counts as
+    /// read only.
     #[must_use]
-    pub fn lines_in_flight(&self) -> u64 {
-        self.lock().sources.all().map(|tracked| tracked.watermark.lines()).sum()
+    pub fn ledger(&self) -> BTreeMap<String, Counts> {
+        let state = self.lock();
+        let mut ledger = state.gone.clone();
+        for tracked in state.sources.all() {
+            let sum = ledger.entry(tracked.name.clone()).or_default();
+            sum.add(&tracked.counts);
+            sum.add(&tracked.watermark.in_flight());
+        }
+        ledger
     }
 
-    /// How many chunks are not settled by all outputs.
+    /// How many chunks are not settled.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.lock().sources.all().map(|tracked| tracked.watermark.notes().count()).sum()
@@ -294,26 +286,56 @@ impl Tracker {
     }
 }
 
+/// What became of everything read in the runs so far, by output, as the last checkpoints below `state_dir` say it.
+///
+/// # Errors
+/// When the folder or a checkpoint cannot be read.
+pub fn saved_ledger(state_dir: &Path) -> Result<Ledger, Error> {
+    let mut ledger = Ledger::new();
+    for (output, checkpoint) in store::checkpoints(state_dir)? {
+        let sources: &mut BTreeMap<String, Counts> = ledger.entry(output).or_default();
+        for (name, counts) in checkpoint.sources.into_iter().map(|saved| (saved.name, saved.counts)) {
+            sources.entry(name).or_default().add(&counts);
+        }
+        for (name, counts) in checkpoint.gone {
+            sources.entry(name).or_default().add(&counts);
+        }
+    }
+    Ok(ledger)
+}
+
+/// Where the state of one output lies.
+#[must_use]
+pub fn folder_of(state_dir: &Path, output: &str) -> PathBuf {
+    store::outputs(state_dir).join(output)
+}
+
+/// The outputs that have state below `state_dir`.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn known_outputs(state_dir: &Path) -> Result<Vec<String>, Error> {
+    store::known_outputs(state_dir)
+}
+
 impl State {
     fn note(&mut self, entry: Entry) -> Result<(), Error> {
         self.store.as_mut().map_or(Ok(()), |store| store.append(std::iter::once(entry)))
     }
 
     /// What to save and where, if anything changed.
-    fn checkpoint(&mut self, outputs: &[String], roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
+    fn checkpoint(&mut self, roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
         let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
         if roll {
             store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
         }
         self.dirty = false;
-        for (output, counts) in outputs.iter().zip(self.sources.retire(outputs.len())) {
-            self.gone.entry(output.clone()).or_default().add(&counts);
-        }
+        self.sources.retire(&mut self.gone);
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),
-            sources: self.sources.saved(outputs),
-            outputs: self.written.clone(),
+            sources: self.sources.saved(),
+            written: self.written,
             gone: self.gone.clone(),
         };
         Ok(Some((store.folder().to_owned(), checkpoint)))

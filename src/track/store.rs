@@ -3,6 +3,7 @@
 //! ```text
 //! state_dir/
 //!   lock              held (flock) while an agent runs
+//! state_dir/outputs/NAME/
 //!   checkpoint.json   one JSON object, replaced whole; see [`Checkpoint`]
 //!   notes.N           one JSON object a line, appended: sources found and chunks read since the checkpoint that
 //!                     names N; see [`Entry`]. A line without its LF is a write that did not end: ignored, nothing
@@ -24,18 +25,18 @@ use crate::base::source::{Cursor, Identity, Note, SourceId};
 /// The layout that this program writes. Readers know all older ones.
 pub const VERSION: u32 = 1;
 
-/// What is safely delivered.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// What is safely delivered, by one output.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Of the layout.
     pub version: u32,
     /// The first `notes.N` that still counts.
     pub notes: u64,
-    /// Every source that may have more, or that some output has not settled.
+    /// Every source that may have more, or of which something is in flight.
     pub sources: Vec<SavedSource>,
-    /// Every output.
-    pub outputs: BTreeMap<String, SavedOutput>,
-    /// What became of the lines of sources that were let go, by output.
+    /// Length of the file that the output writes, for a file output: what is longer was not settled.
+    pub written: Option<u64>,
+    /// What became of the lines of sources that were let go, by the `[source.NAME]` that they came from.
     #[serde(default)]
     pub gone: BTreeMap<String, Counts>,
 }
@@ -53,10 +54,10 @@ pub struct SavedSource {
     pub generation: u32,
     /// When it was last found, in ms since 1970.
     pub seen_ms: i64,
-    /// Where each output stands.
-    pub cursors: BTreeMap<String, Cursor>,
-    /// What became of its lines, by output, up to the cursor.
-    pub counts: BTreeMap<String, Counts>,
+    /// All before it is settled.
+    pub cursor: Option<Cursor>,
+    /// What became of its lines up to there.
+    pub counts: Counts,
 }
 
 /// One line of the notes.
@@ -67,13 +68,6 @@ pub enum Entry {
     Source(SavedSource),
     /// A chunk read.
     Chunk(Note),
-}
-
-/// One output.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SavedOutput {
-    /// Length of the file that it writes, for a file output: what is longer was not settled.
-    pub written: Option<u64>,
 }
 
 /// Why the state folder cannot be used.
@@ -105,12 +99,34 @@ pub enum Error {
     },
 }
 
-/// The open state folder.
+impl Error {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
+                "run it as a user who may write there, or set `state_dir` in [agent] to a folder that this one may write",
+            ),
+            Self::Io { .. } => None,
+            Self::Locked { .. } => Some("stop that one, or give each agent a `state_dir` of its own"),
+            Self::Damaged { .. } => Some(
+                "put back a copy of it; or move its folder away: then all that the sources still have is read again",
+            ),
+        }
+    }
+}
+
+/// The state folder, held: no other agent may use it while this lives.
+#[derive(Debug)]
+pub struct Hold {
+    /// Dropping it lets another agent in.
+    _lock: File,
+}
+
+/// The open folder of one output's state.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    /// Held, never read: dropping it lets another agent in.
-    _lock: File,
     notes: File,
     notes_number: u64,
     notes_len: u64,
@@ -121,22 +137,15 @@ impl Store {
     /// Opens the folder, made if absent, and reads what is there. The notes come oldest first.
     ///
     /// # Errors
-    /// When the folder cannot be written, another agent holds it, or the checkpoint is damaged.
+    /// When the folder cannot be written, or the checkpoint is damaged.
     pub fn open(folder: &Path) -> Result<(Self, Option<Checkpoint>, Vec<Entry>), Error> {
         fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
-        let lock = lock(folder)?;
         let checkpoint = read_checkpoint(&folder.join("checkpoint.json"))?;
         let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
         let (notes, last) = read_notes(folder, first)?;
         let (file, number) = (open_notes(folder, last + 1)?, last + 1);
-        let store = Self {
-            folder: folder.to_owned(),
-            _lock: lock,
-            notes: file,
-            notes_number: number,
-            notes_len: 0,
-            unsynced: false,
-        };
+        let store =
+            Self { folder: folder.to_owned(), notes: file, notes_number: number, notes_len: 0, unsynced: false };
         Ok((store, checkpoint, notes))
     }
 
@@ -206,6 +215,44 @@ impl Store {
     }
 }
 
+/// Where all outputs have their folders.
+pub fn outputs(state_dir: &Path) -> PathBuf {
+    state_dir.join("outputs")
+}
+
+/// The names of the outputs that have a folder; none where there is no state yet.
+///
+/// # Errors
+/// As the file system gives them.
+pub fn known_outputs(state_dir: &Path) -> Result<Vec<String>, Error> {
+    let folder = outputs(state_dir);
+    let fault = |source| Error::Io { verb: "list", path: folder.clone(), source };
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(fault)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The checkpoint of every output that has one, with its name.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn checkpoints(state_dir: &Path) -> Result<Vec<(String, Checkpoint)>, Error> {
+    let mut found = Vec::new();
+    for name in known_outputs(state_dir)? {
+        let path = outputs(state_dir).join(&name).join("checkpoint.json");
+        found.extend(read_checkpoint(&path)?.map(|checkpoint| (name, checkpoint)));
+    }
+    Ok(found)
+}
+
 /// Saves a checkpoint, then removes the notes that it makes needless.
 ///
 /// # Errors
@@ -224,12 +271,17 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     Ok(())
 }
 
-fn lock(folder: &Path) -> Result<File, Error> {
+/// Holds the state folder, made if absent.
+///
+/// # Errors
+/// When it cannot be written, or another agent holds it.
+pub fn hold(folder: &Path) -> Result<Hold, Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Hold { _lock: file }),
         Err(fs::TryLockError::WouldBlock) => Err(Error::Locked { path }),
         Err(fs::TryLockError::Error(source)) => Err(Error::Io { verb: "lock", path, source }),
     }

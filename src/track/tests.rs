@@ -19,8 +19,8 @@ fn identity(head: &[u8]) -> Identity {
     }
 }
 
-fn open(folder: &Path, outputs: &[&str]) -> Tracker {
-    Tracker::open(Some(folder), outputs.iter().map(ToString::to_string).collect()).unwrap()
+fn open(folder: &Path) -> Tracker {
+    Tracker::open(Some(folder)).unwrap()
 }
 
 fn resume(tracker: &Tracker) -> Resume {
@@ -45,16 +45,14 @@ fn piece(start: u64, seen_ms: i64) -> Chunk {
     chunk
 }
 
-fn settle(tracker: &Tracker, output: usize, seq: u64) {
+fn settle(tracker: &Tracker, seq: u64) {
     let counts = Counts { read: 1, delivered: 1, ..Counts::default() };
-    tracker.settle(output, vec![Settlement { source: SourceId::new(7), seq, counts }], None);
+    tracker.settle(vec![Settlement { source: SourceId::new(7), seq, counts }], None);
 }
 
-/// Records that the first output has delivered, over all sources and runs.
+/// Records delivered, over all sources and runs.
 fn delivered(tracker: &Tracker) -> u64 {
-    let state = tracker.lock();
-    let gone = state.gone.values().map(|counts| counts.delivered);
-    gone.chain(state.sources.all().map(|tracked| tracked.outputs[0].counts.delivered)).sum()
+    tracker.ledger().values().map(|counts| counts.delivered).sum()
 }
 
 fn offset(cursor: Option<&Cursor>) -> Option<u64> {
@@ -67,17 +65,17 @@ fn offset(cursor: Option<&Cursor>) -> Option<u64> {
 #[test]
 fn what_was_read_and_perhaps_sent_is_read_again_in_the_same_pieces() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     assert_eq!(resume(&tracker).cursor, None);
     for (index, seen_ms) in [(0, 100), (1, 200), (2, 300)] {
         tracker.begin(&piece(index * 10, seen_ms)).unwrap();
     }
     tracker.make_durable().unwrap();
-    settle(&tracker, 0, 0);
+    settle(&tracker, 0);
     tracker.save().unwrap();
     drop(tracker);
 
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     let resumed = resume(&tracker);
     assert_eq!(offset(resumed.cursor.as_ref()), Some(10));
     let pieces: Vec<_> = resumed.replay.iter().map(|note| (note.start, note.end, note.seen_ms)).collect();
@@ -85,9 +83,9 @@ fn what_was_read_and_perhaps_sent_is_read_again_in_the_same_pieces() {
     assert_eq!(delivered(&tracker), 1);
 
     tracker.begin(&piece(10, 200)).unwrap();
-    settle(&tracker, 0, 0);
+    settle(&tracker, 0);
     drop(tracker);
-    let pieces = resume(&open(folder.path(), &["store"])).replay.len();
+    let pieces = resume(&open(folder.path())).replay.len();
     assert_eq!(pieces, 2, "settled but not saved is read again");
 }
 
@@ -95,18 +93,18 @@ fn what_was_read_and_perhaps_sent_is_read_again_in_the_same_pieces() {
 #[test]
 fn notes_keep_their_order_when_they_are_written_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     for (index, seen_ms) in [(0, 100), (1, 200), (2, 300)] {
         tracker.begin(&piece(index * 10, seen_ms)).unwrap();
     }
     drop(tracker);
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 100)).unwrap();
     tracker.save_with(true).unwrap();
     drop(tracker);
-    let replay = resume(&open(folder.path(), &["store"])).replay;
+    let replay = resume(&open(folder.path())).replay;
     let pieces: Vec<_> = replay.iter().map(|note| (note.start, note.seen_ms)).collect();
     assert_eq!(pieces, [(0, 100), (10, 200), (20, 300)]);
 }
@@ -114,11 +112,11 @@ fn notes_keep_their_order_when_they_are_written_anew() {
 #[test]
 fn ids_are_durable_before_the_first_checkpoint_after_them() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     let id = resume(&tracker).id;
     tracker.make_durable().unwrap();
     drop(tracker);
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     let again = find(&tracker, &identity(HEAD), HEAD, 99);
     assert_eq!(again.id, id);
 }
@@ -146,13 +144,13 @@ fn a_file_is_known_again_or_not() {
         ("its inode used again", born_later(HEAD), HEAD, false, 0),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let tracker = open(folder.path(), &["store"]);
+        let tracker = open(folder.path());
         resume(&tracker);
         tracker.begin(&piece(0, 1)).unwrap();
-        settle(&tracker, 0, 0);
+        settle(&tracker, 0);
         tracker.save().unwrap();
         drop(tracker);
-        let tracker = open(folder.path(), &["store"]);
+        let tracker = open(folder.path());
         let resumed = find(&tracker, &seen, head, 7);
         assert_eq!((resumed.id == SourceId::new(7), resumed.generation), (same_id, generation), "{what}");
         assert_eq!(resumed.cursor.is_some(), same_id && generation == 0, "{what}");
@@ -162,10 +160,10 @@ fn a_file_is_known_again_or_not() {
 #[test]
 fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
-    settle(&tracker, 0, 0);
+    settle(&tracker, 0);
     tracker.save().unwrap();
     tracker.identify(SourceId::new(7), &identity(b"other"), 1).unwrap();
     let mut after = piece(0, 2);
@@ -173,7 +171,7 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     tracker.begin(&after).unwrap();
     drop(tracker);
 
-    let resumed = find(&open(folder.path(), &["store"]), &identity(b"other"), b"other", 7);
+    let resumed = find(&open(folder.path()), &identity(b"other"), b"other", 7);
     assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
     assert_eq!(resumed.replay[0].generation, 1);
 }
@@ -181,100 +179,76 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
 #[test]
 fn a_file_begun_at_its_end_goes_on_from_there_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin_at(SourceId::new(7), &Cursor::File { generation: 0, offset: 500, guard: 1 }).unwrap();
     drop(tracker);
-    assert_eq!(offset(resume(&open(folder.path(), &["store"])).cursor.as_ref()), Some(500));
+    assert_eq!(offset(resume(&open(folder.path())).cursor.as_ref()), Some(500));
 }
 
 #[test]
-fn an_output_that_is_ahead_skips_what_it_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["fast", "slow"]);
+fn the_ledger_adds_up_and_goes_on_after_a_crash() {
+    let state_dir = tempfile::tempdir().unwrap();
+    let folder = folder_of(state_dir.path(), "store");
+    let tracker = open(&folder);
     resume(&tracker);
-    for index in 0..3 {
-        tracker.begin(&piece(index * 10, 1)).unwrap();
+    for start in [0, 10, 20] {
+        tracker.begin(&piece(start, 1)).unwrap();
     }
-    for seq in 0..2 {
-        settle(&tracker, 0, seq);
-    }
-    settle(&tracker, 1, 0);
+    let dropped = Counts { read: 1, bytes: 10, dropped: [("quiet".to_owned(), 1)].into(), ..Counts::default() };
+    tracker.settle(vec![Settlement { source: SourceId::new(7), seq: 0, counts: dropped }], None);
+    // Settled, though the one before is not: told as delivered, and not yet safe.
+    settle(&tracker, 2);
+    tracker.lose(SourceId::new(7), 5);
+    let said = |ledger: &BTreeMap<String, Counts>| {
+        let counts = &ledger["app"];
+        (counts.read, counts.delivered, counts.dropped.values().sum::<u64>(), counts.open(), counts.lost_bytes)
+    };
+    assert_eq!(said(&tracker.ledger()), (3, 1, 1, 1, 5));
     tracker.save().unwrap();
     drop(tracker);
 
-    let tracker = open(folder.path(), &["fast", "slow", "new"]);
-    let resumed = resume(&tracker);
-    assert_eq!(resumed.cursor, None, "the new output has nothing");
-    let is_past = |start: u64, output: usize| tracker.past_lines(&piece(start, 1), output) == 1;
-    assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 0)), [true, true, false, false]);
-    assert_eq!([0, 10, 20, 30].map(|start| is_past(start, 1)), [true, false, false, false]);
-    assert_eq!([0, 10].map(|start| is_past(start, 2)), [false, false]);
-}
-
-/// Killed while an output that is ahead passes over what it has: it is still ahead.
-#[test]
-fn an_output_that_is_ahead_stays_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["fast", "slow"]);
+    let tracker = open(&folder);
+    assert_eq!(said(&tracker.ledger()), (1, 0, 1, 0, 5), "what is read again is not counted twice");
+    assert_eq!(said(&saved_ledger(state_dir.path()).unwrap()["store"]), (1, 0, 1, 0, 5));
     resume(&tracker);
-    for index in 0..3 {
-        tracker.begin(&piece(index * 10, 1)).unwrap();
+    for (seq, start) in (0..).zip([10, 20]) {
+        tracker.begin(&piece(start, 1)).unwrap();
+        settle(&tracker, seq);
     }
-    (0..3).for_each(|seq| settle(&tracker, 0, seq));
+    tracker.finish(SourceId::new(7));
     tracker.save().unwrap();
-    drop(tracker);
-
-    let standing =
-        |tracker: &Tracker| offset(tracker.lock().sources.get_mut(SourceId::new(7)).outputs[0].cursor.as_ref());
-    let tracker = open(folder.path(), &["fast", "slow"]);
-    resume(&tracker);
-    for (index, past) in [(0, 1), (1, 1), (2, 1), (3, 0)] {
-        let piece = piece(index * 10, 1);
-        assert_eq!(tracker.past_lines(&piece, 0), past);
-        tracker.begin(&piece).unwrap();
-    }
-    for (seq, expected) in [(1, 30), (0, 30), (2, 30), (3, 40)] {
-        settle(&tracker, 0, seq);
-        assert_eq!(standing(&tracker), Some(expected), "after {seq}");
-    }
+    assert_eq!(said(&tracker.ledger()), (3, 2, 1, 0, 5));
+    assert_eq!(said(&saved_ledger(state_dir.path()).unwrap()["store"]), (3, 2, 1, 0, 5), "the source is let go");
+    assert_eq!(saved_ledger(&state_dir.path().join("none")).unwrap(), Ledger::new());
 }
 
 #[test]
-fn a_container_goes_on_right_after_its_cursor_and_an_output_ahead_skips_what_it_has() {
+fn a_container_goes_on_right_after_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
     let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
     let find = |tracker: &Tracker| {
         let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
         tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
     };
-    let message = |at: u64| {
-        let mut chunk = piece(at, 1);
-        chunk.lines[0].position = Position { at, tie: 5 };
-        chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
-        chunk
-    };
-    let tracker = open(folder.path(), &["fast", "slow"]);
+    let tracker = open(folder.path());
     find(&tracker);
     for at in 1..=3 {
-        tracker.begin(&message(at)).unwrap();
-        settle(&tracker, 0, at - 1);
+        let mut chunk = piece(at, 1);
+        chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
+        tracker.begin(&chunk).unwrap();
     }
-    settle(&tracker, 1, 0);
+    settle(&tracker, 0);
     tracker.save().unwrap();
     drop(tracker);
-
-    let tracker = open(folder.path(), &["fast", "slow"]);
-    let resumed = find(&tracker);
+    let resumed = find(&open(folder.path()));
     assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
-    let is_past = |at: u64, output: usize| tracker.past_lines(&message(at), output) == 1;
-    assert_eq!([2, 3, 4].map(|at| is_past(at, 0)), [true, true, false], "the one ahead");
-    assert_eq!([2, 3, 4].map(|at| is_past(at, 1)), [false, false, false], "the one that reading begins at");
+    assert_eq!(resumed.replay.len(), 2);
 }
 
 #[test]
 fn found_again_in_one_run_it_goes_on_where_reading_stopped() {
-    let tracker = Tracker::open(None, vec!["store".into()]).unwrap();
+    let tracker = Tracker::open(None).unwrap();
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
     assert_eq!(offset(resume(&tracker).cursor.as_ref()), Some(10));
@@ -283,48 +257,48 @@ fn found_again_in_one_run_it_goes_on_where_reading_stopped() {
 #[test]
 fn a_finished_source_is_let_go_when_settled_and_its_counts_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
     tracker.finish(SourceId::new(7));
     tracker.save().unwrap();
     let text = || std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     assert!(text().contains("app.log"), "not while a chunk is in flight");
-    settle(&tracker, 0, 0);
+    settle(&tracker, 0);
     tracker.save().unwrap();
     assert!(!text().contains("app.log"));
     drop(tracker);
-    assert_eq!(delivered(&open(folder.path(), &["store"])), 1);
+    assert_eq!(delivered(&open(folder.path())), 1);
 }
 
 #[test]
 fn a_file_output_is_cut_back_to_its_first_length_if_nothing_was_settled() {
     let folder = tempfile::tempdir().unwrap();
-    open(folder.path(), &["archive"]).found_written("archive", 42).unwrap();
-    assert_eq!(open(folder.path(), &["archive"]).written("archive"), Some(42));
+    open(folder.path()).found_written(42).unwrap();
+    assert_eq!(open(folder.path()).written(), Some(42));
 }
 
 #[test]
 fn notes_hold_no_position_beyond_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
-    settle(&tracker, 0, 0);
+    settle(&tracker, 0);
     tracker.identify(SourceId::new(7), &identity(HEAD), 0).unwrap();
     drop(tracker);
-    let resumed = resume(&open(folder.path(), &["store"]));
+    let resumed = resume(&open(folder.path()));
     assert_eq!((resumed.cursor, resumed.replay.len()), (None, 1), "settled, but no checkpoint says so");
 }
 
 #[test]
 fn pieces_of_a_file_truncated_meanwhile_are_told_once_to_be_counted_as_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
     drop(tracker);
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     let lost = |resumed: &Resume| resumed.replay.iter().filter(|note| note.generation < resumed.generation).count();
     assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 1);
     assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 0);
@@ -334,7 +308,7 @@ fn pieces_of_a_file_truncated_meanwhile_are_told_once_to_be_counted_as_lost() {
 fn a_checkpoint_that_cannot_be_written_is_a_trouble_until_one_can() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let tracker = open(&state, &["store"]);
+    let tracker = open(&state);
     std::fs::remove_dir_all(&state).unwrap();
     // The notes go on in a file that has no name any more.
     resume(&tracker);
@@ -348,18 +322,19 @@ fn a_checkpoint_that_cannot_be_written_is_a_trouble_until_one_can() {
 #[test]
 fn a_second_agent_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let _first = open(folder.path(), &["store"]);
-    let second = Tracker::open(Some(folder.path()), vec!["store".into()]);
-    assert!(matches!(second, Err(Error::Locked { .. })));
+    let first = hold(folder.path()).unwrap();
+    assert!(matches!(hold(folder.path()), Err(Error::Locked { .. })));
+    drop(first);
+    hold(folder.path()).unwrap();
 }
 
 #[test]
 fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
-    for content in ["", "{", "\0\0\0", r#"{"version":2,"notes":0,"sources":[],"outputs":{}}"#] {
+    for content in ["", "{", "\0\0\0", r#"{"version":2,"notes":0,"sources":[]}"#] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.json");
         std::fs::write(&path, content).unwrap();
-        let refused = Tracker::open(Some(folder.path()), vec!["store".into()]);
+        let refused = Tracker::open(Some(folder.path()));
         assert!(matches!(refused, Err(Error::Damaged { .. })), "{content:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
     }
@@ -368,12 +343,12 @@ fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
 #[test]
 fn notes_that_grow_long_are_rolled_and_lose_nothing_in_flight() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     for index in 0..20 {
         tracker.begin(&piece(index * 10, 1)).unwrap();
         if index < 18 {
-            settle(&tracker, 0, index);
+            settle(&tracker, index);
         }
         tracker.save().unwrap();
     }
@@ -381,7 +356,7 @@ fn notes_that_grow_long_are_rolled_and_lose_nothing_in_flight() {
     let files = std::fs::read_dir(folder.path()).unwrap();
     let notes = files.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("notes"));
     assert_eq!(notes.count(), 1);
-    let resumed = resume(&open(folder.path(), &["store"]));
+    let resumed = resume(&open(folder.path()));
     assert_eq!(offset(resumed.cursor.as_ref()), Some(180));
     assert_eq!(resumed.replay.len(), 2);
 }
@@ -389,7 +364,7 @@ fn notes_that_grow_long_are_rolled_and_lose_nothing_in_flight() {
 #[test]
 fn a_torn_last_note_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path(), &["store"]);
+    let tracker = open(folder.path());
     resume(&tracker);
     tracker.begin(&piece(0, 1)).unwrap();
     tracker.begin(&piece(10, 1)).unwrap();
@@ -397,7 +372,7 @@ fn a_torn_last_note_is_ignored() {
     let newest = newest_notes(folder.path());
     let whole = std::fs::read(&newest).unwrap();
     std::fs::write(&newest, &whole[..whole.len() - 5]).unwrap();
-    assert_eq!(resume(&open(folder.path(), &["store"])).replay.len(), 1);
+    assert_eq!(resume(&open(folder.path())).replay.len(), 1);
 }
 
 fn newest_notes(folder: &Path) -> std::path::PathBuf {

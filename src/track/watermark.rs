@@ -1,18 +1,17 @@
-//! Which chunks of one source an output has settled, as a prefix without holes. Pure: no disk, no clock.
+//! Which chunks of one source are settled, as a prefix without holes. Pure: no disk, no clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::base::counts::Counts;
 use crate::base::source::{Cursor, Note};
 
-/// One source's chunks in flight, and how far each output has come.
-#[derive(Debug)]
+/// One source's chunks in flight.
+#[derive(Debug, Default)]
 pub struct Watermark {
-    /// Sequence number of `flights[0]`.
+    /// Sequence number of `flights[0]`: the next chunk that must settle for the watermark to move.
     first_seq: u64,
-    /// Chunks that not every output has passed, in order.
+    /// Chunks beyond the watermark, in order.
     flights: VecDeque<Flight>,
-    outputs: Vec<Progress>,
 }
 
 /// One chunk on its way.
@@ -20,19 +19,13 @@ pub struct Watermark {
 struct Flight {
     note: Note,
     cursor: Cursor,
-    lines: u64,
+    /// What is known of its lines before the store's answer.
+    counts: Counts,
+    /// It settled before one that was read earlier.
+    is_settled: bool,
 }
 
-/// How far one output has come.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The next chunk that must settle for the watermark to move.
-    next_seq: u64,
-    /// Chunks that settled out of order, with what became of their lines.
-    ahead: BTreeMap<u64, Counts>,
-}
-
-/// What an output's watermark passed: where it stands now, and what became of the lines up to there.
+/// What the watermark passed: where it stands now, and what became of the lines up to there.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Passed {
     /// The new safe place.
@@ -42,46 +35,28 @@ pub struct Passed {
 }
 
 impl Watermark {
-    /// Nothing in flight, for so many outputs.
-    #[must_use]
-    pub fn new(outputs: usize) -> Self {
-        Self { first_seq: 0, flights: VecDeque::new(), outputs: (0..outputs).map(|_| Progress::default()).collect() }
+    /// Takes the next chunk of the source. Returns its sequence number.
+    pub fn begin(&mut self, note: Note, cursor: Cursor, counts: Counts) -> u64 {
+        self.flights.push_back(Flight { note, cursor, counts, is_settled: false });
+        self.first_seq + self.flights.len() as u64 - 1
     }
 
-    /// Takes the next chunk of the source; every output must settle it. Returns its sequence number.
-    pub fn begin(&mut self, note: Note, cursor: Cursor, lines: u64) -> u64 {
-        self.flights.push_back(Flight { note, cursor, lines });
-        self.begun() - 1
-    }
-
-    /// One output is through with a chunk. `Some` when that moves its watermark.
-    pub fn settle(&mut self, output: usize, seq: u64, counts: Counts) -> Option<Passed> {
-        let progress = &mut self.outputs[output];
-        if seq < progress.next_seq {
-            return None;
+    /// What became of a chunk is known. `Some` when that moves the watermark. Said twice, it counts once.
+    pub fn settle(&mut self, seq: u64, counts: Counts) -> Option<Passed> {
+        let index = usize::try_from(seq.checked_sub(self.first_seq)?).ok()?;
+        let flight = self.flights.get_mut(index).filter(|flight| !flight.is_settled)?;
+        (flight.counts, flight.is_settled) = (counts, true);
+        let mut passed = None;
+        while self.flights.front().is_some_and(|flight| flight.is_settled)
+            && let Some(flight) = self.flights.pop_front()
+        {
+            self.first_seq += 1;
+            let Passed { cursor, counts } =
+                passed.get_or_insert(Passed { cursor: flight.cursor.clone(), counts: Counts::default() });
+            *cursor = flight.cursor;
+            counts.add(&flight.counts);
         }
-        progress.ahead.insert(seq, counts);
-        let mut passed = Counts::default();
-        while let Some(counts) = progress.ahead.remove(&progress.next_seq) {
-            passed.add(&counts);
-            progress.next_seq += 1;
-        }
-        let last = progress.next_seq.checked_sub(1).filter(|last| *last >= seq)?;
-        let cursor = self.flights.get(usize::try_from(last - self.first_seq).ok()?)?.cursor.clone();
-        self.forget_passed();
-        Some(Passed { cursor, counts: passed })
-    }
-
-    /// How many chunks were begun.
-    #[must_use]
-    pub fn begun(&self) -> u64 {
-        self.first_seq + self.flights.len() as u64
-    }
-
-    /// How many chunks an output has settled, as a prefix without holes.
-    #[must_use]
-    pub fn passed(&self, output: usize) -> u64 {
-        self.outputs[output].next_seq
+        passed
     }
 
     /// The notes of the chunks in flight, oldest first.
@@ -89,23 +64,19 @@ impl Watermark {
         self.flights.iter().map(|flight| &flight.note)
     }
 
-    /// Lines of the chunks in flight.
-    pub fn lines(&self) -> u64 {
-        self.flights.iter().map(|flight| flight.lines).sum()
+    /// What was read and is beyond the watermark: of chunks that settled out of order, what became of them too.
+    #[must_use]
+    pub fn in_flight(&self) -> Counts {
+        self.flights.iter().fold(Counts::default(), |mut sum, flight| {
+            sum.add(&flight.counts);
+            sum
+        })
     }
 
     /// The oldest time of reading in flight, in ms since 1970.
     #[must_use]
     pub fn oldest_ms(&self) -> Option<i64> {
         self.flights.front().map(|flight| flight.note.seen_ms)
-    }
-
-    /// Lets go of chunks that every output has passed.
-    fn forget_passed(&mut self) {
-        let slowest = self.outputs.iter().map(|progress| progress.next_seq).min().unwrap_or(self.first_seq);
-        while self.first_seq < slowest && self.flights.pop_front().is_some() {
-            self.first_seq += 1;
-        }
     }
 }
 
@@ -130,29 +101,17 @@ mod tests {
 
     #[test]
     fn a_hole_holds_the_watermark_back() {
-        let mut watermark = Watermark::new(1);
+        let mut watermark = Watermark::default();
         for seq in 0..3 {
-            assert_eq!(watermark.begin(note(seq), cursor(seq), 1), seq);
+            assert_eq!(watermark.begin(note(seq), cursor(seq), one()), seq);
         }
-        assert_eq!(watermark.settle(0, 1, one()), None);
-        assert_eq!(watermark.settle(0, 2, one()), None);
-        let passed = watermark.settle(0, 0, one()).unwrap();
+        assert_eq!(watermark.settle(1, one()), None);
+        assert_eq!(watermark.settle(2, one()), None);
+        let passed = watermark.settle(0, one()).unwrap();
         assert_eq!(passed.cursor, cursor(2));
         assert_eq!(passed.counts.read, 3);
         assert_eq!(watermark.notes().count(), 0);
-        assert_eq!(watermark.settle(0, 2, one()), None, "settling twice counts once");
-    }
-
-    #[test]
-    fn outputs_move_by_themselves_and_the_slowest_keeps_the_notes() {
-        let mut watermark = Watermark::new(2);
-        watermark.begin(note(0), cursor(0), 1);
-        watermark.begin(note(1), cursor(1), 1);
-        assert_eq!(watermark.settle(0, 0, one()).unwrap().cursor, cursor(0));
-        assert_eq!(watermark.settle(0, 1, one()).unwrap().cursor, cursor(1));
-        assert_eq!(watermark.notes().count(), 2);
-        assert_eq!(watermark.settle(1, 0, one()).unwrap().cursor, cursor(0));
-        assert_eq!(watermark.notes().map(|note| note.start).collect::<Vec<_>>(), [10]);
+        assert_eq!(watermark.settle(2, one()), None, "settling twice counts once");
     }
 
     proptest! {
@@ -161,15 +120,15 @@ mod tests {
         fn any_order_of_answers_moves_it_to_the_end_of_the_settled_prefix(
             order in Just((0..20_u64).collect::<Vec<_>>()).prop_shuffle()
         ) {
-            let mut watermark = Watermark::new(1);
+            let mut watermark = Watermark::default();
             for seq in 0..20 {
-                watermark.begin(note(seq), cursor(seq), 1);
+                watermark.begin(note(seq), cursor(seq), one());
             }
             let (mut settled, mut safe, mut read) = (std::collections::BTreeSet::new(), None, 0);
             for seq in order {
                 settled.insert(seq);
                 let prefix = (0..20).take_while(|seq| settled.contains(seq)).count() as u64;
-                let passed = watermark.settle(0, seq, one());
+                let passed = watermark.settle(seq, one());
                 if let Some(passed) = passed {
                     safe = Some(passed.cursor);
                     read += passed.counts.read;

@@ -99,7 +99,7 @@ pub fn stored(label: &str, records: &[Record]) -> Vec<bool> {
 /// # Errors
 /// The checkpoint is none.
 pub fn written(state: &Path, output: &str) -> std::io::Result<usize> {
-    let written = checkpoint(state)?["outputs"][output]["written"].as_u64().unwrap_or(0);
+    let written = checkpoint(state, output)?["written"].as_u64().unwrap_or(0);
     usize::try_from(written).map_err(std::io::Error::other)
 }
 
@@ -108,9 +108,10 @@ pub fn written(state: &Path, output: &str) -> std::io::Result<usize> {
 /// # Errors
 /// The checkpoint is none.
 pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
-    let checkpoint = checkpoint(state)?;
+    let checkpoint = checkpoint(state, output)?;
     let sources = checkpoint["sources"].as_array().into_iter().flatten();
-    let counts = sources.map(|source| &source["counts"][output]).chain([&checkpoint["gone"][output]]);
+    let gone = checkpoint["gone"].as_object().into_iter().flat_map(|gone| gone.values());
+    let counts = sources.map(|source| &source["counts"]).chain(gone);
     let sum = |(delivered, parked), counts: &Value| {
         let number = |name: &str| counts[name].as_u64().unwrap_or(0);
         (delivered + number("delivered"), parked + number("parked"))
@@ -118,8 +119,8 @@ pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
     Ok(counts.fold((0, 0), sum))
 }
 
-fn checkpoint(state: &Path) -> std::io::Result<Value> {
-    Ok(serde_json::from_slice(&std::fs::read(state.join("checkpoint.json"))?)?)
+fn checkpoint(state: &Path, output: &str) -> std::io::Result<Value> {
+    Ok(serde_json::from_slice(&std::fs::read(state.join("outputs").join(output).join("checkpoint.json"))?)?)
 }
 
 /// Shows that each fault is found: a check that finds nothing proves nothing.

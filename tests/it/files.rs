@@ -229,3 +229,38 @@ fn outputs_and_filters_take_what_is_theirs() {
         assert!(errors.iter().all(|record| record["log"]["message"].is_string() && record["node"] == "app"));
     }
 }
+
+/// Two outputs, one of them away: the other has everything at once. What the one that was away has not got, it gets
+/// when it is back, from its own place; and the ledger of each adds up.
+#[test]
+fn an_output_that_is_down_holds_up_no_other() {
+    const LINES: u64 = 200_000;
+    let ground = Ground::new();
+    let with = |away: &str| {
+        let both = format!("{CONFIGURATION}\n[output.away]\n{away}\n").replace("MORE", "");
+        ground.configure(&both);
+    };
+    with("type = \"elasticsearch\"\nurl = \"http://127.0.0.1:1\"");
+    let agent = ground.start(&[]);
+    append(&ground.log("app.log"), &lines(0..LINES));
+    wait_for_lines(&ground, LINES);
+    agent.terminate().expect_code(0);
+    assert_eq!(ledger(&ground, "store"), [LINES, LINES]);
+    assert_eq!(ledger(&ground, "away"), [0, 0]);
+
+    with("type = \"file\"\npath = \"FOLDER/late.ndjson\"");
+    ground.run_once().expect_code(0);
+    for (output, name) in [("store", "out.ndjson"), ("away", "late.ndjson")] {
+        let mut checker = Checker::new("a", LINES);
+        checker.scan(&fs::read_to_string(ground.path(name)).unwrap());
+        checker.assert_each_once();
+        assert_eq!(ledger(&ground, output), [LINES, LINES]);
+    }
+}
+
+/// What `logferry ledger` says an output has read and delivered, of the source `app`.
+fn ledger(ground: &Ground, output: &str) -> [u64; 2] {
+    let said = ground.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
+    let ledger: Value = serde_json::from_str(&said).unwrap();
+    ["read", "delivered"].map(|field| ledger[output]["app"][field].as_u64().unwrap_or(0))
+}

@@ -235,6 +235,12 @@ pub fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
+/// A number that differs from call to call.
+pub fn random_below(limit: u64) -> u64 {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    u64::from(nanos) / 1000 % limit
+}
+
 /// The folder of real logs, where one is given.
 pub fn real_logs() -> Option<PathBuf> {
     std::env::var_os("LOGFERRY_TEST_LOGS").map(PathBuf::from)

@@ -5,11 +5,11 @@
 
 mod checker;
 mod cli;
-mod cost;
 mod docker;
 mod files;
 mod generate;
 mod harness;
+mod large;
 mod limits;
 mod secure;
 mod store;

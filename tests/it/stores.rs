@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::checker::Checker;
 use crate::generate::{Generator, Kind, SECRETS};
-use crate::harness::{Ground, append, now_ms, real_logs, unique, wait_until};
+use crate::harness::{Ground, append, now_ms, random_below, real_logs, unique, wait_until};
 use crate::store::Store;
 
 const LINES: u64 = 20_000;
@@ -198,11 +198,6 @@ fn check_labels(store: &Store, service: &str, labels: &[&str], numbers: Range<u6
     let mut checkers: Vec<Checker> = labels.iter().map(|label| Checker::new(label, numbers.end)).collect();
     store.each_page(service, &mut |text| checkers.iter_mut().for_each(|checker| checker.scan(text)));
     checkers.iter().for_each(Checker::assert_each_once);
-}
-
-fn random_below(limit: u64) -> u64 {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
-    u64::from(nanos) / 1000 % limit
 }
 
 /// A daemon: lines that are written while it runs are in the store within seconds, without a run's end.

@@ -33,13 +33,17 @@ pub(in super::super) struct BulkEncoder {
     action: Action,
 }
 
-/// The part of the action line that a chunk's records of one hour share.
+/// The part of the action line that a chunk's records of one index and hour share.
 #[derive(Debug, Default)]
 struct Action {
     /// `{"create":{"_index":"logferry-web-2026.11.22","_id":"0f3k2m9a1q0`
     bytes: Vec<u8>,
     /// Hours since 1970 that it was made for.
     hour: Option<i64>,
+    /// What the index took from the record itself, when it was made.
+    own: String,
+    /// The same of the record at hand.
+    next_own: String,
 }
 
 impl BulkEncoder {
@@ -71,8 +75,10 @@ impl BulkEncoder {
                 continue;
             }
             let hour = self.index_time(one.record.time.ns, origin.seen_ms).div_euclid(HOUR_NS);
-            if self.action.hour != Some(hour) {
-                self.turn_to(hour, masked);
+            self.action.next_own.clear();
+            self.pattern.push_own(&one, &mut self.action.next_own);
+            if self.action.hour != Some(hour) || self.action.own != self.action.next_own {
+                self.turn_to(hour, &one, masked);
             }
             out.extend_from_slice(&self.action.bytes);
             push_position(one.record.position, out);
@@ -92,16 +98,17 @@ impl BulkEncoder {
         if is_near { ns } else { seen_ns }
     }
 
-    fn turn_to(&mut self, hour: i64, masked: &Masked<'_>) {
+    fn turn_to(&mut self, hour: i64, one: &MaskedRecord<'_>, masked: &Masked<'_>) {
         let Origin { source, generation, .. } = masked.origin();
         let bytes = &mut self.action.bytes;
         bytes.clear();
         bytes.extend_from_slice(b"{\"create\":{\"_index\":\"");
-        self.pattern.push(masked.fields(), hour * 3600, bytes);
+        self.pattern.push(one, masked.fields(), hour * 3600, bytes);
         bytes.extend_from_slice(b"\",\"_id\":\"");
         push_base32(bytes, source.bits(), SourceId::DIGITS);
         push_sized(u64::from(generation), bytes);
         self.action.hour = Some(hour);
+        std::mem::swap(&mut self.action.own, &mut self.action.next_own);
     }
 }
 

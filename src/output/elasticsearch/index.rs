@@ -1,11 +1,13 @@
 //! Which index a record goes to: the user's pattern, filled in and made valid. Does not create indices.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::base::fault::Fault;
 use crate::base::records::Key;
-use crate::mask::MaskedFields;
+use crate::mask::{MaskedFields, MaskedRecord};
 
 use super::super::config::Config;
 use super::super::json::head;
@@ -14,7 +16,7 @@ use super::super::json::head;
 pub(in super::super) const DEFAULT_INDEX: &str = "logferry-{service_name}-{time:%Y.%m.%d}";
 /// A data stream has no date in its name: the store rolls it over.
 const DEFAULT_DATA_STREAM: &str = "logferry-{service_name}";
-/// The fields that a pattern may name: those that all records of a source share.
+/// The fixed fields that a pattern may name: those that all records of a source share.
 const FIELDS: [Key; 6] =
     [Key::ContainerName, Key::ServiceName, Key::HostName, Key::SourceName, Key::Stream, Key::Filename];
 /// What `{time:…}` may ask for: nothing finer than an hour.
@@ -23,6 +25,8 @@ const DIRECTIVES: &str = "YymdjHGVu";
 const NAME_LIMIT: usize = 255;
 /// The longest part of a name that a field's value may take, so that the date after it stays.
 const VALUE_LIMIT: usize = 100;
+/// Stands for a field that a record lacks.
+const ABSENT: &str = "none";
 
 /// A pattern, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub(in super::super) struct Pattern {
 enum Part {
     Literal(String),
     Field(Key),
+    /// The normalised level.
+    Level,
+    /// The application's own field at this path.
+    Own(String),
     /// An strftime format, in UTC.
     Time(String),
 }
@@ -55,13 +63,27 @@ impl Pattern {
         if faults.is_empty() { Ok(Self { parts }) } else { Err(faults) }
     }
 
-    /// Appends the name for a source's fields and a time in seconds since 1970. It needs no JSON escapes.
-    pub(super) fn push(&self, fields: &MaskedFields, seconds: i64, out: &mut Vec<u8>) {
+    /// Appends what the name takes from the record itself: where two records of a source have that in common, and the
+    /// hour, they have the index in common. Nothing for most patterns.
+    pub(super) fn push_own(&self, one: &MaskedRecord<'_>, out: &mut String) {
+        for part in &self.parts {
+            if let Some(value) = own(part, one) {
+                out.push_str(&value);
+                out.push('\0');
+            }
+        }
+    }
+
+    /// Appends the name for a record, its source's fields and a time in seconds since 1970. It needs no JSON escapes.
+    pub(super) fn push(&self, one: &MaskedRecord<'_>, fields: &MaskedFields, seconds: i64, out: &mut Vec<u8>) {
         let mut name = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(text) => push_valid(text, NAME_LIMIT, &mut name),
-                Part::Field(key) => push_valid(fields.get(*key).unwrap_or("none"), VALUE_LIMIT, &mut name),
+                Part::Field(key) => push_valid(fields.get(*key).unwrap_or(ABSENT), VALUE_LIMIT, &mut name),
+                Part::Level | Part::Own(_) => {
+                    push_valid(&own(part, one).unwrap_or_default(), VALUE_LIMIT, &mut name);
+                }
                 Part::Time(format) => push_time(format, seconds, &mut name),
             }
         }
@@ -77,12 +99,22 @@ impl Pattern {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => push_valid(text, NAME_LIMIT, &mut names),
-                Part::Field(_) | Part::Time(_) if names.ends_with('*') => {}
-                Part::Field(_) | Part::Time(_) => names.push('*'),
+                _ if names.ends_with('*') => {}
+                _ => names.push('*'),
             }
         }
         Some(names)
     }
+}
+
+/// What a part takes from the record itself.
+fn own<'a>(part: &Part, one: &MaskedRecord<'a>) -> Option<Cow<'a, str>> {
+    let value = match part {
+        Part::Level => one.record.level.map(|level| Cow::Borrowed(level.name())),
+        Part::Own(path) => one.record.shape.field(one.text, path).filter(|value| !value.is_empty()),
+        _ => return None,
+    };
+    Some(value.unwrap_or(Cow::Borrowed(ABSENT)))
 }
 
 fn fault(message: impl Into<String>) -> Fault {
@@ -128,11 +160,19 @@ fn placeholder(inside: &str) -> Result<Part, Fault> {
     if let Some(format) = inside.strip_prefix("time:") {
         return check_time(format).map(|()| Part::Time(format.to_owned()));
     }
+    if inside == Key::Level.name() {
+        return Ok(Part::Level);
+    }
+    if let Some(path) = inside.strip_prefix("field:") {
+        let empty = || fault("{field:} names no field").hint("for example {field:tenant} or {field:http.host}");
+        return if path.is_empty() { Err(empty()) } else { Ok(Part::Own(path.to_owned())) };
+    }
     match Key::parse(inside).filter(|key| FIELDS.contains(key)) {
         Some(key) => Ok(Part::Field(key)),
         None => {
             let known = FIELDS.map(|key| format!("{{{}}}", key.name())).join(", ");
-            Err(fault(format!("there is no {{{inside}}}")).hint(format!("{{time:%Y.%m.%d}}, {known}")))
+            Err(fault(format!("there is no {{{inside}}}"))
+                .hint(format!("{{time:%Y.%m.%d}}, {known}, {{level}}, {{field:NAME}}")))
         }
     }
 }

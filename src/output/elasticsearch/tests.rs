@@ -68,6 +68,23 @@ fn the_index_is_made_of_fields_and_time_and_is_valid() {
 }
 
 #[test]
+fn the_index_is_made_of_the_records_own_masked_fields_too() {
+    let lines = [
+        given(r#"{"tenant":"Acme Ltd","http":{"host":"a.example"}}"#),
+        Given { level: None, ..given(r#"{"tenant":"[email]"}"#) },
+        given("plain text"),
+        given(r#"{"tenant":7,"http.host":"b"}"#),
+        given(r#"{"tenant":"","http.host":"b"}"#),
+    ];
+    let items = bulk("index = 'x-{field:tenant}-{field:http.host}-{level}-{time:%Y}'", &web(), &lines);
+    let indexes: Vec<_> = items.iter().map(|(action, _)| action["create"]["_index"].as_str().unwrap()).collect();
+    let expected =
+        ["x-acme-ltd-a.example-info-2025", "x-[email]-none-none-2025", "x-none-none-info-2025", "x-7-b-info-2025"];
+    assert_eq!(indexes[..4], expected);
+    assert_eq!(indexes[4], "x-none-b-info-2025");
+}
+
+#[test]
 fn a_time_far_from_the_reading_does_not_choose_the_index() {
     let at = |ms: i64| Given { time: Time { ns: ms * 1_000_000, digits: 3, origin: Origin::Line }, ..given("x") };
     let rows = [

@@ -1,0 +1,258 @@
+//! One output's own way from the sources to its store: its tracker, its readers, its workers with a lane each. Shares
+//! with other outputs the rules, the start and the stop, and nothing that could hold it up: one that is down is no
+//! matter to another.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::base::batch::Batch;
+use crate::base::clock;
+use crate::base::fault::Fault;
+use crate::base::metrics::{Metric, Metrics};
+use crate::base::seldom::Seldom;
+use crate::collect::lines::Spare;
+use crate::config::{Config, Output};
+use crate::filter::Condition;
+use crate::output::{Encoder, Kind};
+use crate::pack::Packer;
+use crate::pipeline::{Part, Pipeline, Rules};
+use crate::ship::{self, Destination, Settled};
+use crate::track::{self, Settlement, Tracker};
+
+use super::Error;
+use super::sources::Workers;
+use super::worker::{Input, Worker};
+
+/// Batches that wait in a lane while one is sent.
+const LANE_DEPTH: usize = 1;
+
+/// How many batches a worker has at once: one open, one waiting, one being sent.
+const BATCHES_A_WORKER: u64 = 2 + LANE_DEPTH as u64;
+
+/// A worker's batches are not made smaller than this to fit the memory budget; there are fewer workers instead.
+const SMALLEST_BATCH: u64 = 1 << 20;
+
+/// Inputs that wait for a worker.
+const INPUTS: usize = 4;
+
+/// One output, ready.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it has safely delivered.
+    pub tracker: Arc<Tracker>,
+    /// Its own counters.
+    pub metrics: Arc<Metrics>,
+    /// Its store.
+    pub destination: Arc<Destination>,
+    config: Output,
+}
+
+/// What all routes share.
+#[derive(Debug)]
+pub struct Common {
+    /// The compiled configuration.
+    pub rules: Arc<Rules>,
+    /// For messages that repeat.
+    pub seldom: Arc<Seldom>,
+    /// "Read no more".
+    pub stop: super::Stop,
+    /// Told to lanes: what is not settled by now is left to the next run.
+    pub give_up: watch::Sender<bool>,
+    /// Read what is there, then end.
+    pub once: bool,
+    /// How many workers each route has, and how many bytes a batch of theirs.
+    pub share: Share,
+}
+
+/// One route's part of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Threads.
+    pub workers: usize,
+    /// Bytes of one batch before compression, at most.
+    pub batch_bytes: u64,
+}
+
+impl Share {
+    /// Divides the memory budget among all batches that there may be at once.
+    pub fn of(config: &Config) -> Self {
+        let batches_for_one = config.outputs.len() as u64 * BATCHES_A_WORKER;
+        let affordable = config.agent.memory.0 / (batches_for_one * SMALLEST_BATCH);
+        let workers = config.agent.workers().get().min(usize::try_from(affordable).unwrap_or(1)).max(1);
+        Self { workers, batch_bytes: config.agent.memory.0 / (batches_for_one * workers as u64) }
+    }
+}
+
+/// What runs for the routes: an end with an error ends the agent.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    /// Ends when its worker ends; an error when it died.
+    pub workers: JoinSet<Result<(), oneshot::error::RecvError>>,
+    /// The ways out.
+    pub lanes: JoinSet<Result<(), ship::Error>>,
+    /// The ways in.
+    pub sources: JoinSet<Result<(), super::sources::Error>>,
+}
+
+impl Route {
+    /// Prepares an output. A file is cut back to what was settled.
+    ///
+    /// # Errors
+    /// All faults of its configuration at once; state that cannot be used; a file that cannot be cut back.
+    pub async fn new(name: &str, config: &Output, state_dir: Option<&Path>) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::default());
+        let tracker = Tracker::open(state_dir.map(|folder| track::folder_of(folder, name)).as_deref())?;
+        let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(&metrics))?;
+        match tracker.written() {
+            Some(written) => destination.truncate_to(written).await?,
+            None => {
+                if let Some(written) = destination.written().await? {
+                    tracker.found_written(written)?;
+                }
+            }
+        }
+        Ok(Self {
+            name: name.into(),
+            tracker: Arc::new(tracker),
+            metrics,
+            destination: Arc::new(destination),
+            config: config.clone(),
+        })
+    }
+
+    /// Starts its workers and the lanes between them and the store.
+    ///
+    /// # Errors
+    /// All faults at once; what the system refuses.
+    pub fn start(&self, common: &Common, tasks: &mut Tasks) -> Result<Workers, Error> {
+        let mut ways = Vec::new();
+        for index in 0..common.share.workers {
+            let (way, inputs) = mpsc::channel::<Input>(INPUTS);
+            let worker = self.worker(inputs, common, &mut tasks.lanes)?;
+            let (ended, end) = oneshot::channel();
+            std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
+                worker.run();
+                // Not sent when the worker panics: that is how it is known.
+                let _ = ended.send(());
+            })?;
+            tasks.workers.spawn(end);
+            ways.push(way);
+        }
+        Ok(Workers(ways))
+    }
+
+    fn worker(
+        &self,
+        inputs: mpsc::Receiver<Input>,
+        common: &Common,
+        lanes: &mut JoinSet<Result<(), ship::Error>>,
+    ) -> Result<Worker, Error> {
+        let when = self.config.when.as_ref().map(Condition::new).transpose()?;
+        let encoder = self.encoder()?;
+        let packer = self.packer(&encoder, common.share.batch_bytes);
+        let (batches, lane) = mpsc::channel::<Batch>(LANE_DEPTH);
+        let settle = settle(Arc::clone(&self.name), Arc::clone(&self.tracker), Arc::clone(&self.metrics));
+        lanes.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, common.give_up.subscribe()));
+        Ok(Worker {
+            runtime: tokio::runtime::Handle::current(),
+            inputs,
+            pipeline: Pipeline::new(Arc::clone(&common.rules), encoder, when),
+            part: Part::default(),
+            packer,
+            batches,
+            destination: Arc::clone(&self.destination),
+            tracker: Arc::clone(&self.tracker),
+            metrics: Arc::clone(&self.metrics),
+            seldom: Arc::clone(&common.seldom),
+            stop: Arc::clone(&common.stop.threads),
+            follows: Vec::new(),
+            spare: Spare::default(),
+            lag: BTreeMap::new(),
+            measured: None,
+            once: common.once,
+        })
+    }
+
+    /// Local outputs are for people and programs that read lines: never compressed on the way.
+    fn packer(&self, encoder: &Encoder, batch_bytes: u64) -> Packer {
+        let mut pack = self.config.pack.clone();
+        if matches!(self.config.output.kind, Kind::Stdout | Kind::File) {
+            pack.gzip_level = 0;
+        }
+        pack.max_bytes.0 = pack.max_bytes.0.min(batch_bytes);
+        Packer::new(&pack, encoder.head(), encoder.separator(), encoder.tail())
+    }
+
+    /// The encoder of its language; for people where standard output is a terminal.
+    fn encoder(&self) -> Result<Encoder, Vec<Fault>> {
+        if self.config.output.kind == Kind::Stdout && std::io::stdout().is_terminal() {
+            return Ok(Encoder::terminal(jiff::tz::TimeZone::system(), std::env::var_os("NO_COLOR").is_none()));
+        }
+        Encoder::new(&self.config.output)
+    }
+
+    /// Why it is not well. Nothing: it is.
+    pub fn troubles(&self) -> impl Iterator<Item = String> {
+        let held = self.destination.is_held().map(|reason| format!("output {} is held: {reason}", self.name));
+        held.into_iter().chain(self.tracker.trouble())
+    }
+
+    /// Writes a checkpoint if anything changed; what goes wrong is said, seldom.
+    pub fn save(&self, seldom: &Seldom) {
+        let Err(error) = self.tracker.save() else { return };
+        let text = format!("{error}; the last checkpoint still holds and it is tried again");
+        if let Some(text) = seldom.told(text, Instant::now()) {
+            tracing::warn!("{text}");
+        }
+    }
+
+    /// Sets its gauges.
+    pub fn measure(&self) {
+        let waited_ms = self.tracker.oldest_ms().map_or(0, |oldest| clock::now_ms() - oldest);
+        self.metrics.set(Metric::LagSeconds, &self.name, u64::try_from(waited_ms / 1000).unwrap_or(0));
+        self.metrics.set(Metric::ChunksInFlight, &self.name, self.tracker.in_flight() as u64);
+        self.metrics.set(Metric::Sources, &self.name, self.tracker.sources() as u64);
+    }
+}
+
+/// Says which outputs came and went since the last run. Nothing of those that went is thrown away.
+///
+/// # Errors
+/// When the state folder cannot be read.
+pub fn tell_of_changes(state_dir: &Path, config: &Config) -> Result<(), track::Error> {
+    let known = track::known_outputs(state_dir)?;
+    for name in known.iter().filter(|name| !config.outputs.contains_key(*name)) {
+        tracing::warn!(
+            "output {name} is no longer in the configuration; where it stood is kept in {}\n\
+             hint: write it again and it goes on from there, or remove that folder",
+            track::folder_of(state_dir, name).display()
+        );
+    }
+    let is_new = |name: &&String| !known.is_empty() && !known.contains(name);
+    for name in config.outputs.keys().filter(is_new) {
+        tracing::info!("output {name} is new: it begins with all that the sources still have");
+    }
+    Ok(())
+}
+
+/// From what became of a batch to what became of its lines.
+fn settle(name: Arc<str>, tracker: Arc<Tracker>, metrics: Arc<Metrics>) -> Arc<dyn Fn(Settled) + Send + Sync> {
+    Arc::new(move |settled: Settled| {
+        let settlements = settled.outcomes.into_iter().map(|outcome| {
+            let mut counts = outcome.span.counts;
+            counts.delivered = u64::from(outcome.delivered + outcome.repeated);
+            counts.parked += u64::from(outcome.parked);
+            metrics.add(Metric::DeliveredRecords, &name, counts.delivered);
+            Settlement { source: outcome.span.source.id, seq: outcome.span.seq, counts }
+        });
+        tracker.settle(settlements.collect(), settled.written);
+    })
+}
