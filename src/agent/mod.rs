@@ -96,7 +96,7 @@ impl From<Vec<Fault>> for Error {
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// How often checkpoints are saved when something changed.
-const SAVE_EVERY: Duration = Duration::from_millis(500);
+const SAVE_EVERY: Duration = Duration::from_millis(if cfg!(feature = "failpoints") { 50 } else { 500 });
 
 /// Runs until it is told to stop (SIGTERM, SIGINT), or with `once` until all is delivered.
 ///

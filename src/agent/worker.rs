@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::base::batch::Span;
 use crate::base::chunk::Chunk;
 use crate::base::clock;
+use crate::base::failpoint;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
@@ -205,9 +206,11 @@ impl Worker {
 
     /// Takes a chunk through. `is_urgent`: its source cannot wait for a store that is away.
     fn process(&mut self, mut chunk: Chunk, is_urgent: bool) {
+        failpoint::hit("read");
         self.pipeline.process(&mut chunk, &mut self.part);
         self.count(&chunk);
         let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
+        failpoint::hit("noted");
         self.park_refused(&chunk.source);
         let Part { body, items, counts, .. } = &mut self.part;
         let span = Span { source: Arc::clone(&chunk.source), seq, items: *items, counts: std::mem::take(counts) };
@@ -267,8 +270,10 @@ impl Worker {
     fn seal(&mut self) {
         let can_wait = !std::mem::take(&mut self.is_urgent);
         let Some(batch) = self.packer.seal() else { return };
+        failpoint::hit("sealed");
         if self.until_written(Tracker::make_durable).is_some() {
             self.outlet.hand_over(batch, can_wait);
+            failpoint::hit("queued");
         }
     }
 

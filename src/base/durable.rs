@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::failpoint;
+
 /// Replaces the file at `path` by `bytes`, whole or not at all, also over a loss of power. Readable by its owner only.
 ///
 /// # Errors
@@ -13,8 +15,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("new");
     let mut file = create(&aside)?;
     file.write_all(bytes)?;
+    failpoint::hit("aside");
     file.sync_all()?;
+    failpoint::hit("fsynced");
     fs::rename(&aside, path)?;
+    failpoint::hit("renamed");
     sync_parent(path)
 }
 

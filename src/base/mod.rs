@@ -6,6 +6,7 @@ pub mod chunk;
 pub mod clock;
 pub mod counts;
 pub mod durable;
+pub mod failpoint;
 pub mod fault;
 pub mod identity;
 pub mod json;

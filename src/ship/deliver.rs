@@ -14,6 +14,7 @@ use super::standing::Trouble;
 use super::{Destination, Error, Outcome, Store, elasticsearch, loki};
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
+use crate::base::failpoint;
 use crate::base::metrics::Metric;
 use crate::output::{Answer, Verdict};
 
@@ -153,6 +154,7 @@ impl<'a> Delivery<'a> {
                 (None, Language::Push) => loki::read(&reply, piece.numbers.len()),
             },
         };
+        failpoint::hit("answered");
         let may_have_landed = matches!(answer, Answer::PartlyRetry { .. } | Answer::Whole(Verdict::Split));
         Heard { answer, may_have_landed }
     }

@@ -12,6 +12,7 @@ use reqwest::{Method, Url};
 use super::credentials::Credentials;
 use super::{Config, tls};
 use crate::base::clock;
+use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::base::secret::Secret;
 use crate::output::Response;
@@ -152,6 +153,7 @@ impl Client {
             builder = builder.header(CONTENT_ENCODING, "gzip");
         }
         let mut response = builder.send().await.map_err(silence)?;
+        failpoint::hit("sent");
         let mut reply = Reply {
             status: response.status().as_u16(),
             retry_after: text_of(response.headers(), RETRY_AFTER.as_str()),

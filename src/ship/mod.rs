@@ -38,6 +38,7 @@ use self::store::Store;
 use crate::base::backoff::Backoff;
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
+use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
@@ -210,6 +211,7 @@ impl Destination {
         let fate = match &self.parked {
             Some(parked) => {
                 parked.append(refused, clock::now_ms())?;
+                failpoint::hit("parked");
                 "records were refused and are set aside: logferry parked list"
             }
             None => "records were refused and are not kept",

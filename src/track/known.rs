@@ -108,9 +108,10 @@ impl Sources {
         self.by_id.values()
     }
 
-    /// The notes of all chunks that are not settled.
+    /// The notes of all chunks that are not settled. Those of a source in its order, or they could not be used: what was
+    /// read again comes before what is still to be.
     pub fn flying(&self) -> impl Iterator<Item = &Note> {
-        self.all().flat_map(|tracked| tracked.replay.iter().chain(tracked.watermark.notes()))
+        self.all().flat_map(|tracked| tracked.watermark.notes().chain(&tracked.replay))
     }
 
     /// Takes a source from a checkpoint.

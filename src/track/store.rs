@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::counts::Counts;
 use crate::base::durable;
+use crate::base::failpoint;
 use crate::base::source::{Cursor, Identity, Note, SourceId};
 
 /// The layout that this program writes. Readers know all older ones.
@@ -188,7 +189,7 @@ impl Store {
     /// smaller part.
     #[must_use]
     pub fn notes_are_long(&self) -> bool {
-        let long = if cfg!(test) { 200 } else { 1 << 20 };
+        let long = if cfg!(any(test, feature = "failpoints")) { 200 } else { 1 << 20 };
         self.notes_len > long.max(2 * self.notes_first_len)
     }
 
@@ -203,7 +204,9 @@ impl Store {
         self.notes_len = 0;
         self.append(still_flying)?;
         self.notes_first_len = self.notes_len;
-        self.sync()
+        self.sync()?;
+        failpoint::hit("rolled");
+        Ok(())
     }
 
     /// The number of the current notes file.
@@ -270,9 +273,11 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     let fault = |source| Error::Io { verb: "write", path: path.clone(), source };
     let bytes = serde_json::to_vec(checkpoint).map_err(|error| fault(error.into()))?;
     durable::replace(&path, &bytes).map_err(fault)?;
+    failpoint::hit("saved");
     for number in notes_numbers(folder)?.into_iter().filter(|number| *number < checkpoint.notes) {
         let path = folder.join(format!("notes.{number}"));
         fs::remove_file(&path).map_err(|source| Error::Io { verb: "remove", path, source })?;
+        failpoint::hit("removed");
     }
     Ok(())
 }

@@ -89,6 +89,26 @@ fn what_was_read_and_perhaps_sent_is_read_again_in_the_same_pieces() {
     assert_eq!(pieces, 2, "settled but not saved is read again");
 }
 
+/// Killed again while it reads them again, after new notes were begun in the middle of it.
+#[test]
+fn notes_keep_their_order_when_they_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    resume(&tracker);
+    for (index, seen_ms) in [(0, 100), (1, 200), (2, 300)] {
+        tracker.begin(&piece(index * 10, seen_ms)).unwrap();
+    }
+    drop(tracker);
+    let tracker = open(folder.path());
+    resume(&tracker);
+    tracker.begin(&piece(0, 100)).unwrap();
+    tracker.save_with(true).unwrap();
+    drop(tracker);
+    let replay = resume(&open(folder.path())).replay;
+    let pieces: Vec<_> = replay.iter().map(|note| (note.start, note.seen_ms)).collect();
+    assert_eq!(pieces, [(0, 100), (10, 200), (20, 300)]);
+}
+
 #[test]
 fn ids_are_durable_before_the_first_checkpoint_after_them() {
     let folder = tempfile::tempdir().unwrap();
