@@ -1,6 +1,7 @@
 //! Arguments to actions, outcomes to words and exit codes. Does no work of its own.
 
 mod ledger;
+mod parked;
 mod summary;
 
 #[cfg(test)]
@@ -24,14 +25,15 @@ use crate::config::{self, Config, Extent, Severity};
 use crate::{admin, agent};
 
 /// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 enum Exit {
     /// All is well; with `--once`: all is delivered, or dropped by a rule.
     Fine = 0,
     /// The configuration or the arguments are wrong; `health`: not well.
     Wrong = 1,
-    /// With `--once`: something was parked, held back by masking, lost, or could not be delivered.
+    /// With `--once`: something was parked, held back by masking, lost, or could not be delivered. `parked replay`:
+    /// something is still parked.
     Undelivered = 2,
     /// A fault of the agent itself.
     Internal = 4,
@@ -49,11 +51,12 @@ Examples:
   logferry run -c agent.toml          ship, until stopped
   logferry run -c agent.toml --once   ship what is there now, print what became of it
   logferry ledger -c agent.toml       what became of every line so far
+  logferry parked list                what a store refused for good, and why; replay sends it again
 
 Without -c the configuration is ./agent.toml, else /etc/logferry/agent.toml.
 
-Exit codes: 0 fine; 1 the configuration or the arguments are wrong; 2 with --once, something was not delivered;
-4 a fault of the agent.
+Exit codes: 0 fine; 1 the configuration or the arguments are wrong; 2 with --once, something was not delivered, or
+with parked replay, is still parked; 4 a fault of the agent.
 ";
 
 /// A light log shipping agent: containers and files in, masked records out, every line across, once.
@@ -86,6 +89,12 @@ enum Command {
         /// As JSON, for scripts
         #[arg(long)]
         json: bool,
+    },
+    /// Records that a store refused for good: list, show, export, drop, edit, replay
+    #[command(after_help = parked::EXAMPLES)]
+    Parked {
+        #[command(subcommand)]
+        action: parked::Action,
     },
     /// Ask a running agent whether it is well; exit 0 if so, else 1
     Health {
@@ -145,6 +154,7 @@ fn execute(command: Command) -> Exit {
             Exit::Fine
         }
         Command::Ledger { file, json } => ledger(file.config.as_deref(), json),
+        Command::Parked { action } => parked::execute(&action),
         Command::Health { file, url } => health(file.config.as_deref(), url.as_deref()),
     }
 }

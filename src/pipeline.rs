@@ -19,7 +19,7 @@ pub struct Rules {
     /// Which records are dropped.
     pub filter: Filter,
     /// What is masked.
-    pub masker: Masker,
+    pub masker: Arc<Masker>,
     /// `host_name` of all records.
     pub host_name: String,
 }

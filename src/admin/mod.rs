@@ -1,5 +1,8 @@
-//! The agent's own face: health, metrics and ledger over HTTP, its own log, its memory. Decides nothing about records.
+//! The agent's own face: health, metrics and ledger over HTTP, what is done with parked records, its own log, its
+//! memory. Decides nothing about records.
 
+pub mod clerk;
+pub mod control;
 pub mod http;
 pub mod ledger;
 pub mod log;

@@ -117,7 +117,7 @@ impl Agent {
         }
         let rules = Rules {
             filter: Filter::new(&config.filters)?,
-            masker: Masker::new(&config.mask)?,
+            masker: Arc::new(Masker::new(&config.mask)?),
             host_name: config.agent.host_name(),
         };
         let mut routes = Vec::new();
@@ -144,6 +144,7 @@ impl Agent {
         };
         let ready = Arc::new(AtomicBool::new(false));
         agent.serve_admin(config, Arc::clone(&ready)).await;
+        agent.serve_control(config);
         agent.start_routes(config)?;
         ready.store(true, Ordering::Relaxed);
         let Share { workers, batch_bytes } = agent.common.share;
@@ -170,6 +171,15 @@ impl Agent {
         let ledger = move || routes.iter().map(|route| (route.name.to_string(), route.tracker.ledger())).collect();
         let face = admin::Face { metrics: Arc::new(metrics), health: Arc::new(health), ledger: Arc::new(ledger) };
         self.admin.spawn(admin::http::serve(listener, face));
+    }
+
+    /// Lets `logferry parked` change what is parked while the agent runs.
+    fn serve_control(&mut self, config: &Config) {
+        let Some(folder) = &config.agent.state_dir else { return };
+        let Some(listener) = admin::control::listen(folder) else { return };
+        let destinations = self.routes.iter().map(|route| Arc::clone(&route.destination)).collect();
+        let clerk = admin::clerk::Clerk::new(folder, destinations, Arc::clone(&self.common.rules.masker));
+        self.admin.spawn(admin::control::serve(listener, clerk));
     }
 
     /// Starts all workers, then what they are given to read.

@@ -261,9 +261,10 @@ impl Worker {
 
 fn parked(refused: Refused, source: &Source) -> ParkedRecord {
     ParkedRecord {
-        id: format!("{}.{}.{}", source.id, refused.position.at, refused.position.tie),
+        id: refused.id,
         source: source.name.to_string(),
         reason: refused.reason,
+        place: refused.place,
         document: refused.document,
     }
 }

@@ -27,6 +27,8 @@ pub enum Metric {
     DeliveredRecords,
     /// Records parked on disk.
     ParkedRecords,
+    /// Parked records that a replay brought to their store.
+    ReplayedRecords,
     /// Records that were sent again without knowing whether the store had them.
     UnsureRecords,
     /// Requests sent.
@@ -65,6 +67,7 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::MaskedValues, "masked_values_total", "detector", "Values replaced by masking"),
     (Metric::DeliveredRecords, "delivered_records_total", "output", "Records that the store has"),
     (Metric::ParkedRecords, "parked_records_total", "output", "Refused records set aside on disk"),
+    (Metric::ReplayedRecords, "replayed_records_total", "output", "Parked records that the store has after a replay"),
     (Metric::UnsureRecords, "unsure_records_total", "output", "Records sent again, though the store may have them"),
     (Metric::Requests, "requests_total", "output", "Requests sent"),
     (Metric::SentBytes, "sent_bytes_total", "output", "Bytes sent, compressed"),

@@ -14,6 +14,12 @@ fn wrong_arguments_end_with_1_and_help_with_0() {
     check("logferry run --once --wait 60", Exit::Wrong);
     check("logferry run --wait 60s", Exit::Wrong);
     check("logferry health -c x --url y", Exit::Wrong);
+    check("logferry parked", Exit::Wrong);
+    check("logferry parked show", Exit::Wrong);
+    check("logferry parked list --older 2", Exit::Wrong);
+    check("logferry parked replay --from x 0f3k", Exit::Wrong);
+    check("logferry parked replay --edit x --reason y", Exit::Wrong);
+    check("logferry parked --help", Exit::Fine);
     check("logferry --help", Exit::Fine);
     check("logferry run --help", Exit::Fine);
     check("logferry --version", Exit::Fine);
@@ -34,6 +40,10 @@ fn right_arguments_are_understood() {
 fn help_teaches_by_examples() {
     let help = Arguments::try_parse_from(["logferry", "--help"]).unwrap_err().to_string();
     for part in ["Examples:", "logferry example > agent.toml", "Exit codes:"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = Arguments::try_parse_from(["logferry", "parked", "--help"]).unwrap_err().to_string();
+    for part in ["Examples:", "logferry parked replay --from", "Exit codes:"] {
         assert!(help.contains(part), "{part}: {help}");
     }
 }

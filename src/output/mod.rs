@@ -12,12 +12,12 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::base::fault::Fault;
-use crate::base::source::Position;
 use crate::mask::{Masked, MaskedRecord};
 
 pub use config::{Config, Format, Kind, Line, Old, Template};
@@ -40,12 +40,30 @@ enum Language {
 /// A record that its store would refuse: found before it is sent, to be parked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Where it lies in the chunk's source.
-    pub position: Position,
-    /// The record as JSON, one line.
+    /// What tells it from all others of its output.
+    pub id: String,
+    /// Where it would belong.
+    pub place: Place,
+    /// The document or line as it would have been sent.
     pub document: Vec<u8>,
     /// Why, without anything of its content.
     pub reason: String,
+}
+
+/// Where an item belongs in its store: what sending it again takes besides its id and its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Elasticsearch, OpenSearch: the index or data stream.
+    Index(String),
+    /// Loki: an entry of a stream.
+    Entry {
+        /// What makes the stream.
+        labels: BTreeMap<String, String>,
+        /// Nanoseconds since 1970.
+        ns: i64,
+        /// Structured metadata.
+        metadata: BTreeMap<String, String>,
+    },
 }
 
 impl Encoder {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::records::{Fields, Key, Keys, Level, Origin, Record, Records, Shape, Time};
-use crate::base::source::SourceId;
+use crate::base::source::{Position, SourceId};
 use crate::mask::{self, Masker, Scratch};
 
 /// 2025-11-22T13:47:34.123Z, the time of reading in these tests.

@@ -26,7 +26,8 @@ const SMALLEST_LIMIT: u64 = 64 << 10;
 
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
+    /// None yet.
     Open,
     Delivered,
     Repeated,
@@ -44,6 +45,17 @@ pub(super) struct Delivery<'a> {
     pieces: Vec<Piece>,
     /// Length before compression of the largest piece that passed after one was too large.
     passed: Option<u64>,
+    /// For records that are parked already: what is refused stays where it is, and nobody is waited for.
+    replay: Option<Resent>,
+}
+
+/// What became of parked records that were sent again, besides their fates.
+#[derive(Debug, Default)]
+pub(super) struct Resent {
+    /// Those that were refused again, by their place in the batch, with the store's words.
+    pub(super) refused: Vec<(u32, String)>,
+    /// Why the store takes nothing until a person acts, and what to do.
+    pub(super) held: Option<(String, &'static str)>,
 }
 
 /// An answer, and whether the store may hold some of what it does not admit to.
@@ -56,11 +68,23 @@ impl<'a> Delivery<'a> {
     pub(super) fn new(destination: &'a Destination, store: &'a Store, lane: u32, batch: &'a mut Batch) -> Self {
         let whole = Piece::whole(batch, store.language);
         let fates = vec![Fate::Open; whole.numbers.len()];
-        Self { destination, store, lane, spans: &batch.spans, fates, pieces: vec![whole], passed: None }
+        let pieces = vec![whole];
+        Self { destination, store, lane, spans: &batch.spans, fates, pieces, passed: None, replay: None }
+    }
+
+    /// Of records that are parked already.
+    pub(super) fn again(destination: &'a Destination, store: &'a Store, lane: u32, batch: &'a mut Batch) -> Self {
+        Self { replay: Some(Resent::default()), ..Self::new(destination, store, lane, batch) }
     }
 
     /// Returns when the last item is settled, however long that takes.
     pub(super) async fn run(mut self) -> Result<Vec<Outcome>, Error> {
+        self.settle_all().await?;
+        Ok(self.outcomes())
+    }
+
+    /// Settles every item; of parked ones, until the store is held.
+    pub(super) async fn settle_all(&mut self) -> Result<(), Error> {
         self.prepare().await;
         while let Some(piece) = self.pieces.pop() {
             if piece.numbers.len() > 1 && piece.raw_len > self.store.limit() {
@@ -75,8 +99,15 @@ impl<'a> Delivery<'a> {
         if let Some(passed) = self.passed {
             self.store.learn(passed.max(SMALLEST_LIMIT));
         }
-        self.destination.standing.fine(self.lane);
-        Ok(self.outcomes())
+        if !self.replay.as_ref().is_some_and(|replay| replay.held.is_some()) {
+            self.destination.standing.fine(self.lane);
+        }
+        Ok(())
+    }
+
+    /// What became of parked records so far: which are in the store now, which were there before, and the rest.
+    pub(super) fn resent(self) -> (Vec<Fate>, Resent) {
+        (self.fates, self.replay.unwrap_or_default())
     }
 
     /// The template must be there before the first document makes an index without it.
@@ -117,7 +148,8 @@ impl<'a> Delivery<'a> {
                     reason: format!("{} answers with a redirect to {location}", self.store.client.address()),
                     hint: "set url to the address of the store itself",
                 }),
-                (None, Language::Bulk) => elasticsearch::read(&reply, piece),
+                // Of records that were all refused once, many refusals say nothing of the index.
+                (None, Language::Bulk) => elasticsearch::read(&reply, piece, piece.rewrapped && self.replay.is_none()),
                 (None, Language::Push) => loki::read(&reply, piece.numbers.len()),
             },
         };
@@ -158,7 +190,13 @@ impl<'a> Delivery<'a> {
                 self.pieces.push(Piece { question: Question::Refused(reason), failures: 0, ..piece });
             }
         }
-        self.pause(pause).await;
+        match (&mut self.replay, pause) {
+            (Some(replay), Pause::Hold { reason, hint, .. }) => {
+                replay.held = Some((reason, hint));
+                self.pieces.clear();
+            }
+            (_, pause) => self.pause(pause).await,
+        }
         Ok(())
     }
 
@@ -231,15 +269,20 @@ impl<'a> Delivery<'a> {
 
     /// Parks items; while that is not possible the destination is held.
     async fn set_aside(&mut self, piece: &Piece, items: Vec<(usize, String)>) -> Result<(), Error> {
+        if self.replay.is_some() {
+            self.leave_aside(piece, items);
+            return Ok(());
+        }
         let indexes: Vec<usize> = items.iter().map(|(index, _)| *index).collect();
         let documents = piece.to_park(self.store.language, &indexes)?;
         let refused: Vec<ParkedRecord> = documents
             .into_iter()
             .zip(items)
-            .map(|((id, document), (index, reason))| ParkedRecord {
+            .map(|((id, place, document), (index, reason))| ParkedRecord {
                 id,
                 source: self.source_of(piece.numbers[index]),
                 reason,
+                place,
                 document,
             })
             .collect();
@@ -247,13 +290,23 @@ impl<'a> Delivery<'a> {
         while let Err(error) = self.destination.park(&refused) {
             failures += 1;
             let time = self.destination.backoff.delay(failures, random());
-            let hint = "look at the refused records, mend their cause, and move the file away";
+            let hint = "logferry parked list shows the refused records: mend their cause, then replay or drop them";
             self.pause(Pause::Hold { time, reason: error.to_string(), hint }).await;
         }
         for index in indexes {
             self.settle(piece, index, Fate::Parked);
         }
         Ok(())
+    }
+
+    /// What lies parked stays there.
+    fn leave_aside(&mut self, piece: &Piece, items: Vec<(usize, String)>) {
+        for (index, reason) in items {
+            self.settle(piece, index, Fate::Parked);
+            if let Some(replay) = &mut self.replay {
+                replay.refused.push((piece.numbers[index], reason));
+            }
+        }
     }
 
     async fn pause(&self, pause: Pause) {

@@ -11,6 +11,7 @@ mod loki;
 mod park;
 mod piece;
 mod readback;
+mod replay;
 mod retry;
 mod standing;
 mod store;
@@ -29,9 +30,9 @@ pub use self::config::{Config, Urls};
 pub use self::credentials::{InFile, Written};
 use self::deliver::Delivery;
 use self::local::Writer;
-use self::park::Parked;
-pub use self::park::{Error as ParkError, ParkedRecord};
+pub use self::park::{Error as ParkError, Kept, Parked, ParkedRecord, Selection, outputs as parked_outputs};
 pub use self::piece::Broken;
+pub use self::replay::{Error as ReplayError, Replayed};
 use self::standing::Standing;
 use self::store::Store;
 use crate::base::backoff::Backoff;
@@ -50,7 +51,7 @@ pub struct Destination {
     metrics: Arc<Metrics>,
     standing: Standing,
     /// `None`: no state folder, so refused records are counted and said only.
-    parked: Option<Parked>,
+    parked: Option<Arc<Parked>>,
     seldom: Seldom,
     lanes: AtomicU32,
     end: End,
@@ -150,7 +151,7 @@ impl Destination {
             backoff: Backoff { first: config.retry_first.0, cap: config.retry_max.0 },
             standing: Standing::new(name, Arc::clone(&metrics)),
             metrics,
-            parked: state_dir.map(|folder| Parked::new(name, folder, config.parked_bytes.0)),
+            parked: state_dir.map(|folder| Arc::new(Parked::new(name, folder, config.parked_bytes.0))),
             seldom: Seldom::default(),
             lanes: AtomicU32::new(0),
             end,
@@ -184,6 +185,18 @@ impl Destination {
             End::Local(writer) => writer.lock().await.truncate_to(length),
             End::Store(_) => Ok(()),
         }
+    }
+
+    /// The name of its `[output.NAME]`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The records that it set aside. `None`: there is no state folder to keep any.
+    #[must_use]
+    pub fn parked(&self) -> Option<&Arc<Parked>> {
+        self.parked.as_ref()
     }
 
     /// Sets records aside, durable when it returns. Without a state folder they are counted and said only.

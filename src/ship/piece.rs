@@ -6,11 +6,11 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use serde_json::value::RawValue;
 
 use crate::base::batch::Batch;
 use crate::output::elasticsearch::Item;
-use crate::output::{elasticsearch, loki};
+use crate::output::loki::Stream;
+use crate::output::{Place, elasticsearch, loki};
 
 /// What a body is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,27 +106,32 @@ impl Piece {
         Ok([self.only(language, second)?, self.only(language, first)?])
     }
 
-    /// The ids and documents of the items at `chosen`, as they are parked.
-    pub(super) fn to_park(&self, language: Language, chosen: &[usize]) -> Result<Vec<(String, Vec<u8>)>, Broken> {
+    /// The items at `chosen` as they are parked: id, place, and the document as it was first sent.
+    pub(super) fn to_park(
+        &self,
+        language: Language,
+        chosen: &[usize],
+    ) -> Result<Vec<(String, Place, Vec<u8>)>, Broken> {
         let raw = self.raw()?;
         if language == Language::Bulk {
             let items = self.documents(&raw)?;
-            let with_id =
-                |index: &usize| (id_of(items[*index].action), items[*index].document.trim_ascii_end().to_vec());
-            return Ok(chosen.iter().map(with_id).collect());
+            return Ok(chosen.iter().map(|index| self.document_to_park(items[*index])).collect());
         }
         let mut parked = Vec::with_capacity(chosen.len());
-        for stream in choose(self.streams(&raw)?, chosen) {
-            for entry in &stream.entries {
-                let line: Option<&RawValue> = serde_json::from_str(&entry.line).ok();
-                let document = match line {
-                    Some(line) => serde_json::json!({ "labels": stream.labels, "line": line }),
-                    None => serde_json::json!({ "labels": stream.labels, "line": entry.line }),
-                };
-                parked.push((entry.ns.to_string(), document.to_string().into_bytes()));
+        for Stream { labels, entries } in choose(self.streams(&raw)?, chosen) {
+            for entry in entries {
+                let id = loki::entry_id(&labels, &entry);
+                let place = Place::Entry { labels: labels.clone(), ns: entry.ns, metadata: entry.metadata };
+                parked.push((id, place, entry.line.into_bytes()));
             }
         }
         Ok(parked)
+    }
+
+    fn document_to_park(&self, item: Item<'_>) -> (String, Place, Vec<u8>) {
+        let (id, place) = elasticsearch::target(item.action);
+        let original = if self.rewrapped { elasticsearch::unwrap(item.document) } else { None };
+        (id, place, original.unwrap_or_else(|| item.document.trim_ascii_end().to_vec()))
     }
 
     /// The entries of a push, stream by stream.
@@ -201,11 +206,6 @@ fn choose(streams: Vec<loki::Stream>, chosen: &[usize]) -> Vec<loki::Stream> {
         }
     }
     selected
-}
-
-fn id_of(action: &[u8]) -> String {
-    let action: serde_json::Value = serde_json::from_slice(action).unwrap_or_default();
-    action["create"]["_id"].as_str().unwrap_or_default().to_owned()
 }
 
 fn compressed(raw: &[u8]) -> io::Result<Vec<u8>> {

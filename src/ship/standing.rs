@@ -45,6 +45,12 @@ impl Standing {
         state.troubles.values().find(|trouble| trouble.hint.is_some()).map(|trouble| trouble.reason.clone())
     }
 
+    /// Why a lane cannot go on, if it cannot.
+    pub(super) fn reason(&self, lane: u32) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.troubles.get(&lane).map(|trouble| trouble.reason.clone())
+    }
+
     /// A lane cannot go on.
     pub(super) fn trouble(&self, lane: u32, trouble: Trouble) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

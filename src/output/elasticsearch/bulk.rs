@@ -1,4 +1,8 @@
-//! A bulk body taken apart again, when only some of its items are to be sent once more. Does not judge answers.
+//! A bulk body taken apart again, when only some of its items are to be sent once more, and put together from items
+//! that were kept. Does not judge answers.
+
+use super::super::Place;
+use super::super::json;
 
 /// One item of a bulk body, as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,4 +29,21 @@ pub fn items(body: &[u8]) -> Vec<Item<'_>> {
         }
     }
     items
+}
+
+/// The id of an item and where it belongs, from its action line. Empty where it does not say.
+#[must_use]
+pub fn target(action: &[u8]) -> (String, Place) {
+    let action: serde_json::Value = serde_json::from_slice(action).unwrap_or_default();
+    let text = |name: &str| action["create"][name].as_str().unwrap_or_default().to_owned();
+    (text("_id"), Place::Index(text("_index")))
+}
+
+/// Appends an item to a bulk body. `document` is one line.
+pub fn push_create(index: &str, id: &str, document: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"create\":");
+    json::strings([("_index", index), ("_id", id)].into_iter(), out);
+    out.extend_from_slice(b"}\n");
+    out.extend_from_slice(document);
+    out.push(b'\n');
 }

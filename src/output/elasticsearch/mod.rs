@@ -11,8 +11,8 @@ mod template;
 mod tests;
 
 pub use answer::answer;
-pub use bulk::{Item, items};
-pub use rewrap::rewrap;
+pub use bulk::{Item, items, push_create, target};
+pub use rewrap::{rewrap, unwrap};
 pub use template::{Presence, Template, presence, put};
 
 pub(super) use encode::BulkEncoder;

@@ -6,6 +6,8 @@ use crate::base::records::{Key, PREFIX};
 
 use super::super::json::{self, Object};
 
+/// Where the document stands as text.
+const PAYLOAD: &str = "logferry_payload";
 /// The longest keyword that is kept, in bytes. Lucene refuses above 32,766; names are far shorter.
 const KEYWORD_LIMIT: usize = 1024;
 
@@ -30,12 +32,20 @@ pub fn rewrap(document: &[u8], reason: &str) -> Vec<u8> {
             out.push(b',');
         }
     }
-    out.extend_from_slice(b"\"logferry_payload\":");
+    json::string(PAYLOAD, &mut out);
+    out.push(b':');
     json::string(&String::from_utf8_lossy(document), &mut out);
     out.extend_from_slice(b",\"logferry_refused\":");
     json::string(reason, &mut out);
     out.push(b'}');
     out
+}
+
+/// The document of which [`rewrap`] made this one.
+#[must_use]
+pub fn unwrap(rewrapped: &[u8]) -> Option<Vec<u8>> {
+    let object = Object::parse(rewrapped)?;
+    object.get(PAYLOAD).and_then(json::text_of).map(|text| text.into_owned().into_bytes())
 }
 
 /// Whether the template takes the value for that field.

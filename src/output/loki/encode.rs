@@ -4,17 +4,19 @@
 //! a line that is sent again has the same time. What Loki would refuse (too old, too far ahead, too long) is not
 //! sent, because its answer does not say which lines it kept.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use crate::base::records::{Origin, Time};
 use crate::mask::{Masked, MaskedRecord};
 
-use super::super::Refused;
 use super::super::config::{Config, Line, Old};
 use super::super::json;
 use super::super::record::Renderer;
+use super::super::{Place, Refused};
 use super::labels::Labels;
 use super::metadata::{self, Metadata};
+use super::push::{Entry, entry_id};
 
 /// Loki's `max_line_size`: its default of 256 KiB, in bytes.
 const LINE_LIMIT: usize = 262_144;
@@ -33,6 +35,8 @@ pub(in super::super) struct PushEncoder {
     text: Vec<u8>,
     metadata: Vec<u8>,
     refused: Vec<Refused>,
+    /// Of the chunk's stream, once something of it is refused.
+    refused_labels: Option<BTreeMap<String, String>>,
 }
 
 impl PushEncoder {
@@ -46,6 +50,7 @@ impl PushEncoder {
             text: Vec::new(),
             metadata: Vec::new(),
             refused: Vec::new(),
+            refused_labels: None,
         }
     }
 
@@ -57,6 +62,7 @@ impl PushEncoder {
     ) -> u32 {
         let before = out.len();
         self.refused.clear();
+        self.refused_labels = None;
         self.renderer.begin(masked.fields());
         out.extend_from_slice(b"{\"stream\":");
         self.labels.push(masked.fields(), out);
@@ -84,20 +90,22 @@ impl PushEncoder {
         let seen_ms = masked.origin().seen_ms;
         let own = one.record.time.distinct_ns(one.record.position.at);
         let is_near = self.is_near(own, seen_ms);
-        if !is_near && self.old == Old::Park {
-            self.refuse(one, "its time is too old, or too far ahead, for loki");
+        let is_too_old = !is_near && self.old == Old::Park;
+        self.make_line(masked, one, is_near || is_too_old);
+        let ns = if is_near || is_too_old { own } else { restamped(seen_ms, one) };
+        if is_too_old {
+            self.refuse(masked, ns, "its time is too old, or too far ahead, for loki");
             return false;
         }
-        self.make_line(masked, one, is_near);
         if self.text.len() > LINE_LIMIT {
-            self.refuse(one, "the line is longer than the 262144 bytes that loki takes");
+            self.refuse(masked, ns, "the line is longer than the 262144 bytes that loki takes");
             return false;
         }
         if follows {
             out.push(b',');
         }
         out.extend_from_slice(b"[\"");
-        json::integer(if is_near { own } else { restamped(seen_ms, one) }, out);
+        json::integer(ns, out);
         out.extend_from_slice(b"\",\"");
         json::escape(std::str::from_utf8(&self.text).expect("made of text and JSON of text"), out);
         out.push(b'"');
@@ -134,11 +142,28 @@ impl PushEncoder {
         }
     }
 
-    fn refuse(&mut self, one: &MaskedRecord<'_>, reason: &str) {
-        let mut document = Vec::new();
-        self.renderer.push(one, &mut document);
-        self.refused.push(Refused { position: one.record.position, document, reason: reason.to_owned() });
+    /// Keeps what was made for `ns`, with all that sending it takes.
+    fn refuse(&mut self, masked: &Masked<'_>, ns: i64, reason: &str) {
+        let Self { labels, refused_labels, text, metadata, .. } = self;
+        let labels = refused_labels.get_or_insert_with(|| {
+            let mut bytes = Vec::new();
+            labels.push(masked.fields(), &mut bytes);
+            strings(&bytes)
+        });
+        let line = String::from_utf8_lossy(text).into_owned();
+        let entry = Entry { ns, line, metadata: strings(metadata) };
+        self.refused.push(Refused {
+            id: entry_id(labels, &entry),
+            place: Place::Entry { labels: labels.clone(), ns, metadata: entry.metadata },
+            document: entry.line.into_bytes(),
+            reason: reason.to_owned(),
+        });
     }
+}
+
+/// An object of strings that was just made; nothing is the empty one.
+fn strings(object: &[u8]) -> BTreeMap<String, String> {
+    serde_json::from_slice(object).unwrap_or_default()
 }
 
 /// The time of reading, which is noted before the first send and so the same when the line is read again.

@@ -9,7 +9,7 @@ mod push;
 mod tests;
 
 pub use answer::answer;
-pub use push::{Entry, Stream, entries, push, selector};
+pub use push::{Entry, Stream, entries, entry_id, push, selector};
 
 pub(super) use encode::PushEncoder;
 pub(super) use labels::{DEFAULT_LABELS, check};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::tests::{Given, SEEN_MS, encode, encoder, framed, given, web};
-use super::super::{Answer, Encoder, Response, Verdict};
+use super::super::{Answer, Encoder, Place, Response, Verdict};
 use super::*;
 use crate::base::records::{Fields, Key, Origin, Time};
 use crate::base::source::Position;
@@ -93,7 +93,9 @@ fn what_loki_would_refuse_for_its_time_is_parked_or_restamped() {
         let refused = encoder.refused();
         assert_eq!((sent.is_some(), refused.len()), (is_sent, usize::from(!is_sent)));
         if let Some(one) = refused.first() {
-            assert_eq!(one.position, given.position);
+            let Place::Entry { labels, ns, metadata } = &one.place else { panic!("{:?}", one.place) };
+            assert_eq!((labels["container_name"].as_str(), *ns, metadata.len()), ("web", given.time.ns, 0));
+            assert!(one.id.starts_with(&format!("{ns}.")), "{}", one.id);
             assert!(serde_json::from_slice::<serde_json::Value>(&one.document).unwrap()["message"] == "x");
         }
         assert!(encoder.refused().is_empty(), "taken once");

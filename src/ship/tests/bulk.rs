@@ -11,9 +11,9 @@ use crate::base::batch::Batch;
 use crate::base::metrics::Metric;
 
 /// The documents of a scripted store, by id.
-type Documents = Arc<Mutex<BTreeMap<String, String>>>;
+pub(super) type Documents = Arc<Mutex<BTreeMap<String, String>>>;
 
-fn bulk(ids: std::ops::Range<u32>) -> Batch {
+pub(super) fn bulk(ids: std::ops::Range<u32>) -> Batch {
     let items = ids.end - ids.start;
     let lines = |id| format!("{{\"create\":{{\"_index\":\"i\",\"_id\":\"{id}\"}}}}\n{{\"message\":\"m{id}\"}}\n");
     batch(&ids.map(lines).collect::<String>(), items)
@@ -27,7 +27,7 @@ fn documents(body: &str) -> Vec<(String, String)> {
 }
 
 /// Stores what is new, answers 409 for what is not, and what `refuse` says for what it refuses.
-fn take(store: &Documents, body: &str, mut refuse: impl FnMut(&str, &str) -> Option<Value>) -> String {
+pub(super) fn take(store: &Documents, body: &str, mut refuse: impl FnMut(&str, &str) -> Option<Value>) -> String {
     let mut store = store.lock().unwrap();
     let mut items = Vec::new();
     for (id, document) in documents(body) {
@@ -49,11 +49,11 @@ fn take(store: &Documents, body: &str, mut refuse: impl FnMut(&str, &str) -> Opt
 /// How a row's store answers. Called with the request's number from 0.
 type Script = Box<dyn FnMut(usize, &Seen, &Documents) -> Reply + Send>;
 
-fn refused(status: u16, kind: &str) -> Value {
+pub(super) fn refused(status: u16, kind: &str) -> Value {
     json!({"status": status, "error": {"type": kind, "reason": "because"}})
 }
 
-fn plain(store: &Documents, seen: &Seen) -> Reply {
+pub(super) fn plain(store: &Documents, seen: &Seen) -> Reply {
     say(200, take(store, &seen.body, |_, _| None))
 }
 
@@ -140,6 +140,10 @@ async fn every_answer_leaves_each_document_stored_once_or_parked() {
         let parked = parked(state.path());
         assert_eq!(parked.len() as u32, parked_items, "{name}");
         assert!(parked.iter().all(|one| one["id"] == "4" && one["source"] == "app"), "{name}: {parked:?}");
+        // As it was first sent, not as it was rewrapped, with all that sending it again takes.
+        let document = |one: &Value| (one["index"].clone(), one["document"].clone());
+        let expected = (json!("i"), json!({"message": "m4"}));
+        assert!(parked.iter().all(|one| document(one) == expected), "{name}: {parked:?}");
         assert_eq!(metrics.total(Metric::Requests), requests.len() as u64, "{name}");
         assert_eq!((metrics.total(Metric::Held), destination.is_held()), (0, None), "{name}");
     }

@@ -4,6 +4,7 @@ mod bulk;
 mod push;
 #[cfg(feature = "engines")]
 mod real;
+mod replay;
 mod server;
 mod trust;
 
@@ -123,6 +124,7 @@ fn refused_records_are_said_once_without_their_content() {
         id: "id".into(),
         source: "app".into(),
         reason: reason.into(),
+        place: output::Place::Index("i".into()),
         document: b"{\"message\":\"CONTENT\"}".to_vec(),
     };
     for (folder, fate) in [(Some(state.path()), "are set aside"), (None, "are not kept")] {

@@ -11,10 +11,10 @@ use crate::base::clock;
 use crate::base::metrics::Metric;
 
 /// Labels, ns and line of all entries, in the order in which they came. Repeats stay.
-type Entries = Arc<Mutex<Vec<(Value, String, String)>>>;
+pub(super) type Entries = Arc<Mutex<Vec<(Value, String, String)>>>;
 
 /// `items` entries in two streams.
-fn push(items: u32) -> Batch {
+pub(super) fn push(items: u32) -> Batch {
     let now = clock::now_ns();
     let values = |from: u32, to: u32| {
         (from..to).map(|number| json!([(now + i64::from(number)).to_string(), format!("line {number}")])).collect()
@@ -40,12 +40,12 @@ fn entries(body: &str) -> Vec<(Value, String, String)> {
     entries
 }
 
-fn take(store: &Entries, seen: &Seen, keep: impl Fn(&str) -> bool) {
+pub(super) fn take(store: &Entries, seen: &Seen, keep: impl Fn(&str) -> bool) {
     store.lock().unwrap().extend(entries(&seen.body).into_iter().filter(|(_, _, line)| keep(line)));
 }
 
 /// Answers `query_range` as Loki does: a selector also matches streams with more labels; a page has `page` entries.
-fn query(store: &Entries, seen: &Seen) -> Reply {
+pub(super) fn query(store: &Entries, seen: &Seen) -> Reply {
     let parameter = |name: &str| {
         let found = seen.path.split(['?', '&']).find_map(|one| one.strip_prefix(&format!("{name}=")));
         found.unwrap().to_owned()
@@ -74,7 +74,7 @@ fn query(store: &Entries, seen: &Seen) -> Reply {
     say(200, json!({"status": "success", "data": {"resultType": "streams", "result": streams}}).to_string())
 }
 
-fn is_query(seen: &Seen) -> bool {
+pub(super) fn is_query(seen: &Seen) -> bool {
     seen.method == "GET"
 }
 
@@ -150,7 +150,9 @@ async fn after_a_partial_refusal_what_is_not_there_is_parked() {
     };
     let (server, parked, _) = check("partly", true, false, partly, counts(4, 0, 2), 4).await;
     assert_eq!(server.seen().iter().filter(|seen| !is_query(seen)).count(), 1);
-    assert_eq!(parked.iter().map(|one| one["document"]["line"].clone()).collect::<Vec<_>>(), ["line 2", "line 5"]);
+    assert_eq!(parked.iter().map(|one| one["document"].clone()).collect::<Vec<_>>(), ["line 2", "line 5"]);
+    assert_eq!(parked[1]["labels"], json!({"app": "a", "stream": "stdout"}));
+    assert!(parked[0]["id"].as_str().unwrap().starts_with(parked[0]["ns"].as_str().unwrap()), "{parked:?}");
     assert!(parked[0]["reason"].as_str().unwrap().contains("timestamp too old"), "{parked:?}");
 }
 

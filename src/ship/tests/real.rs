@@ -94,6 +94,6 @@ async fn a_real_loki_refuses_some_and_the_rest_is_known() {
     let body = json!({"streams": [{"stream": labels, "values": values}]}).to_string();
     assert_eq!(ship(&destination, vec![batch(&body, 3)]).await, counts(2, 0, 1));
     let parked = parked(state.path());
-    assert_eq!(parked[0]["id"], now.to_string());
+    assert_eq!(parked[0]["ns"], now.to_string());
     assert!(parked[0]["reason"].as_str().unwrap().to_lowercase().contains("max entry size"), "{}", parked[0]["reason"]);
 }
