@@ -9,6 +9,10 @@ use crate::output::{Answer, Verdict};
 /// A store that asks for a longer pause than this is asked again anyway.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(600);
 
+/// Items that were refused for now so often by themselves, while the request was taken, wait apart: their index has a
+/// trouble of its own, and the rest need not wait for it.
+const PATIENCE: u32 = 4;
+
 /// The circumstances of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
@@ -33,10 +37,23 @@ pub(super) enum Step {
     Repeated,
     /// Send it again.
     Again,
+    /// Its own index takes nothing now: it waits apart, and the rest goes on.
+    Hold(Hold),
     /// Send it again with its payload as one text field. With the store's words.
     Rewrap(String),
     /// Set it aside. With the store's words.
     Park(String),
+}
+
+/// Why an item waits for its index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// How long until the next try.
+    pub(super) time: Duration,
+    /// The store's words.
+    pub(super) reason: String,
+    /// What to do, where a person must do something.
+    pub(super) hint: Option<&'static str>,
 }
 
 /// What is to happen to the items of a request.
@@ -105,7 +122,7 @@ fn each(verdicts: Vec<Verdict>, attempt: Attempt, backoff: Backoff) -> Plan {
     let mut longest = Pause::None;
     let mut steps = Vec::with_capacity(attempt.items);
     for verdict in verdicts {
-        let (step, pause) = one(verdict, attempt, backoff);
+        let (step, pause) = apart(one(verdict, attempt, backoff), attempt);
         steps.push(step);
         if rank(&pause) > rank(&longest) {
             longest = pause;
@@ -115,7 +132,17 @@ fn each(verdicts: Vec<Verdict>, attempt: Attempt, backoff: Backoff) -> Plan {
     (Action::Each(steps), longest)
 }
 
-/// A hold outweighs every wait.
+/// What holds one item, or has long kept it waiting, does not hold the request.
+fn apart(plan: (Step, Pause), attempt: Attempt) -> (Step, Pause) {
+    let hold = match plan {
+        (Step::Again, Pause::Hold { time, reason, hint }) => Hold { time, reason, hint: Some(hint) },
+        (Step::Again, Pause::Wait { time, reason }) if attempt.number >= PATIENCE => Hold { time, reason, hint: None },
+        plan => return plan,
+    };
+    (Step::Hold(hold), Pause::None)
+}
+
+/// The longest pause is kept.
 fn rank(pause: &Pause) -> (u8, Duration) {
     match pause {
         Pause::None => (0, Duration::ZERO),
@@ -169,6 +196,11 @@ mod tests {
         Pause::Hold { time: Duration::from_secs(seconds), reason: "no right".into(), hint: "give it" }
     }
 
+    fn apart(seconds: u64, hint: Option<&'static str>) -> Step {
+        let reason = if hint.is_some() { "no right" } else { "busy" };
+        Step::Hold(Hold { time: Duration::from_secs(seconds), reason: reason.into(), hint })
+    }
+
     #[test]
     fn every_answer_has_its_move() {
         let park = || Step::Park("shape".into());
@@ -201,7 +233,17 @@ mod tests {
             (
                 Answer::Items(vec![retry(Some(7)), hold(), Verdict::Park { reason: "shape".into() }]),
                 MANY,
-                (Action::Each(vec![Step::Again, Step::Again, park()]), held(1)),
+                (Action::Each(vec![Step::Again, apart(1, Some("give it")), park()]), wait(7)),
+            ),
+            (
+                Answer::Items(vec![Verdict::Delivered, retry(None), hold()]),
+                Attempt { number: 3, ..MANY },
+                (Action::Each(vec![Step::Delivered, Step::Again, apart(4, Some("give it"))]), wait(4)),
+            ),
+            (
+                Answer::Items(vec![Verdict::Delivered, retry(None), retry(Some(60))]),
+                Attempt { number: 4, ..MANY },
+                (Action::Each(vec![Step::Delivered, apart(8, None), apart(60, None)]), Pause::None),
             ),
             (
                 Answer::Items(vec![Verdict::Repeated]),

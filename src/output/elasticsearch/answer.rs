@@ -16,6 +16,8 @@ const HINT_RIGHTS: &str = "allow this user to create documents and indices of th
 const HINT_URL: &str = "check the url of this output: it must lead to the store's own HTTP interface";
 const HINT_DISK: &str = "free disk space on the store: its flood-stage watermark made the index read-only";
 const HINT_INDEX: &str = "check the index option, the index template and the store's shard limit";
+const HINT_GZIP: &str =
+    "set gzip_level = 0 for this output: the store, or a proxy before it, does not take compressed requests";
 const HINT_MISSING: &str = "create the index or data stream, or allow automatic creation";
 
 #[derive(Deserialize)]
@@ -61,17 +63,29 @@ fn of_items(response: &Response<'_>, sent: usize, rewrapped: bool) -> Answer {
     let Ok(body) = serde_json::from_slice::<Body<'_>>(response.body) else {
         return Answer::Whole(not_an_answer(response));
     };
-    let all_new = body.items.iter().all(|item| matches!(item.create.status, 200 | 201));
-    if all_new && body.items.len() == sent {
+    if body.items.len() != sent {
+        return Answer::Whole(miscounted(body.items.len(), sent));
+    }
+    if body.items.iter().all(|item| item.create.is_new()) {
         return Answer::Whole(Verdict::Delivered);
     }
-    let mut verdicts: Vec<_> = body.items.iter().take(sent).map(|item| of_item(&item.create, response)).collect();
-    let lacking = || Verdict::Retry { after: None, reason: "the answer has fewer items than were sent".to_owned() };
-    verdicts.resize_with(sent, lacking);
+    let mut verdicts: Vec<_> = body.items.iter().map(|item| of_item(&item.create, response)).collect();
     if rewrapped {
         settle_rewrapped(&mut verdicts);
     }
     Answer::Items(verdicts)
+}
+
+/// Items are told apart by their place alone: where one is missing, none is known. What was stored is found by its id.
+fn miscounted(answered: usize, sent: usize) -> Verdict {
+    Verdict::Retry { after: None, reason: format!("the answer has {answered} items for {sent} that were sent") }
+}
+
+impl Outcome<'_> {
+    /// Stored just now. A success that carries an error is none.
+    fn is_new(&self) -> bool {
+        matches!(self.status, 200 | 201) && self.error.is_none()
+    }
 }
 
 /// An answer that is not the store's: a proxy's page, or one that was cut off.
@@ -85,7 +99,7 @@ fn not_an_answer(response: &Response<'_>) -> Verdict {
 fn of_item(outcome: &Outcome<'_>, response: &Response<'_>) -> Verdict {
     let failure = || Failure::read(outcome.error.map_or("", RawValue::get));
     match outcome.status {
-        200 | 201 => Verdict::Delivered,
+        200 | 201 if outcome.is_new() => Verdict::Delivered,
         409 => Verdict::Repeated,
         400 => refused(&failure()),
         413 => Verdict::Park { reason: failure().words() },
@@ -130,6 +144,7 @@ fn of_request(status: u16, response: &Response<'_>, items: usize) -> Verdict {
         413 => Verdict::Park { reason: "the store takes no request of this size".to_owned() },
         401 => Verdict::Hold { reason: words(), hint: HINT_CREDENTIALS },
         403 => Verdict::Hold { reason: words(), hint: HINT_RIGHTS },
+        415 => Verdict::Hold { reason: words(), hint: HINT_GZIP },
         408 => busy(status, &failure, response),
         429 | 500.. => busy(status, &failure, response),
         _ => Verdict::Hold { reason: words(), hint: HINT_URL },

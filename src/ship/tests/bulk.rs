@@ -92,23 +92,38 @@ fn scripts() -> Vec<(&'static str, Script, super::Counts, Vec<&'static str>)> {
         }
         say(200, answer.to_string())
     });
+    let more: Script = Box::new(|number, seen, store| {
+        let mut answer: Value = serde_json::from_str(&take(store, &seen.body, |_, _| None)).unwrap();
+        if number == 0 {
+            answer["items"].as_array_mut().unwrap().push(json!({"create": {"status": 201}}));
+        }
+        say(200, answer.to_string())
+    });
+    let half_taken: Script = Box::new(|number, seen, store| {
+        let odd = |id: &str| (number == 0 && id < "3").then(|| refused(201, "unknown"));
+        say(200, take(store, &seen.body, |id, _| odd(id)))
+    });
+    let gzip_refused = at_first(1, || say(415, "Content-Encoding is not supported"));
     let forbidden: Script = Box::new(|number, seen, store| {
         let no = |id: &str| (number < 2 && id == "5").then(|| refused(403, "security_exception"));
         say(200, take(store, &seen.body, |id, _| no(id)))
     });
     vec![
         ("all taken", at_first(0, || say(500, "")), all(), vec!["012345"]),
-        ("items 429", flaky, all(), vec!["012345", "012"]),
-        ("items 400", odd_document, counts(5, 0, 1), vec!["012345", "24"]),
-        ("request 400", poison, counts(5, 0, 1), vec!["012345", "012", "345", "3", "45", "4", "5"]),
-        ("413", small, all(), vec!["012345", "012", "345"]),
-        ("answer lost", lost, counts(0, 6, 0), vec!["012345", "012345"]),
-        ("fewer items", fewer, counts(2, 4, 0), vec!["012345", "2345"]),
-        ("item 403", forbidden, all(), vec!["012345", "5", "5"]),
-        ("401", at_first(2, || say(401, "no")), all(), vec!["012345"; 3]),
-        ("404", at_first(1, || say(404, "no")), all(), vec!["012345"; 2]),
-        ("429", at_first(2, || say(429, "{}")), all(), vec!["012345"; 3]),
-        ("503", at_first(1, || say(503, "<html>")), all(), vec!["012345"; 2]),
+        ("E1: items 429", flaky, all(), vec!["012345", "012"]),
+        ("E6: items 400", odd_document, counts(5, 0, 1), vec!["012345", "24"]),
+        ("E6: request 400", poison, counts(5, 0, 1), vec!["012345", "012", "345", "3", "45", "4", "5"]),
+        ("E3: 413", small, all(), vec!["012345", "012", "345"]),
+        ("E2, E8: answer lost", lost, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E7: fewer items", fewer, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E7: more items", more, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E5: item 403", forbidden, all(), vec!["012345", "5", "5"]),
+        ("E12: 201 that carries an error", half_taken, all(), vec!["012345", "012"]),
+        ("gzip refused", gzip_refused, all(), vec!["012345"; 2]),
+        ("E5: 401", at_first(2, || say(401, "no")), all(), vec!["012345"; 3]),
+        ("E5: 404", at_first(1, || say(404, "no")), all(), vec!["012345"; 2]),
+        ("E4: 429", at_first(2, || say(429, "{}")), all(), vec!["012345"; 3]),
+        ("E4: 503", at_first(1, || say(503, "<html>")), all(), vec!["012345"; 2]),
         ("page of a proxy", at_first(1, || say(200, "<html>sign in")), all(), vec!["012345"; 2]),
         (
             "redirect",
