@@ -164,25 +164,34 @@ async fn every_answer_leaves_each_document_stored_once_or_parked() {
     }
 }
 
+/// E4: seconds, or a date of HTTP (RFC 9110 section 5.6.7), which has no parts of a second.
 #[tokio::test]
 async fn retry_after_is_waited_for() {
-    let store = Documents::default();
-    let mut times = Vec::new();
-    let server = Server::start(move |seen| {
-        times.push(std::time::Instant::now());
-        match times.as_slice() {
-            [_] => Reply::Say(503, Some(("retry-after", "1".into())), String::new()),
-            [first, .., last] => {
-                assert!(last.duration_since(*first).as_millis() >= 990);
-                plain(&store, seen)
+    let in_two_seconds = || {
+        let date = jiff::Timestamp::now() + std::time::Duration::from_secs(2);
+        date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    };
+    let rows: [(u16, fn() -> String); 2] = [(503, || "1".to_owned()), (429, in_two_seconds)];
+    for (status, asked) in rows {
+        let store = Documents::default();
+        let times: Arc<Mutex<Vec<std::time::Instant>>> = Arc::default();
+        let log = Arc::clone(&times);
+        let server = Server::start(move |seen| {
+            let mut times = log.lock().unwrap();
+            times.push(std::time::Instant::now());
+            match times.len() {
+                1 => Reply::Say(status, Some(("retry-after", asked())), String::new()),
+                _ => plain(&store, seen),
             }
-            [] => unreachable!(),
-        }
-    })
-    .await;
-    let state = tempfile::tempdir().unwrap();
-    let (destination, _) = destination("opensearch", &format!("'{}'", server.url), "", state.path());
-    assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
+        })
+        .await;
+        let state = tempfile::tempdir().unwrap();
+        let (destination, _) = destination("opensearch", &format!("'{}'", server.url), "", state.path());
+        assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
+        let times = times.lock().unwrap();
+        let waited = times[1].duration_since(times[0]).as_millis();
+        assert!(times.len() == 2 && (950..3000).contains(&waited), "{status}: {waited} ms");
+    }
 }
 
 #[tokio::test]
