@@ -170,6 +170,8 @@ fn one(verdict: Verdict, attempt: Attempt, backoff: Backoff) -> (Step, Pause) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const BACKOFF: Backoff = Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(30) };
@@ -253,6 +255,92 @@ mod tests {
         ];
         for (answer, attempt, expected) in rows {
             assert_eq!(decide(answer.clone(), attempt, BACKOFF), expected, "{answer:?} {attempt:?}");
+        }
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![
+            Just(Verdict::Delivered),
+            Just(Verdict::Repeated),
+            prop::option::of(any::<u64>()).prop_map(retry),
+            Just(Verdict::Split),
+            Just(hold()),
+            Just(rewrap()),
+            Just(Verdict::Park { reason: "shape".into() }),
+        ]
+    }
+
+    fn answer() -> impl Strategy<Value = Answer> {
+        let busy = |after: Option<u64>| Answer::PartlyRetry { after: after.map(Duration::from_secs), reason: "b".into() };
+        prop_oneof![
+            verdict().prop_map(Answer::Whole),
+            prop::collection::vec(verdict(), 0..5).prop_map(Answer::Items),
+            Just(Answer::Partly { reason: "old".into() }),
+            prop::option::of(any::<u64>()).prop_map(busy),
+        ]
+    }
+
+    fn pause_of(pause: &Pause) -> Duration {
+        match pause {
+            Pause::None => Duration::ZERO,
+            Pause::Wait { time, .. } | Pause::Hold { time, .. } => *time,
+        }
+    }
+
+    /// What the store's verdict is on each item. Nothing: none.
+    fn verdicts(answer: &Answer, items: usize) -> Vec<Option<Verdict>> {
+        match answer {
+            Answer::Whole(verdict) => vec![Some(verdict.clone()); items],
+            Answer::Items(verdicts) => (0..items).map(|index| verdicts.get(index).cloned()).collect(),
+            Answer::Partly { .. } | Answer::PartlyRetry { .. } => vec![None; items],
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Every answer and attempt has a move; nothing is settled that the store has not judged so; no pause is longer
+        /// than what the configuration and the longest asked pause allow.
+        #[test]
+        fn decides_always_and_settles_nothing_by_itself(
+            answer in answer(),
+            (number, items, addresses, random) in (1..=u32::MAX, 1..5_usize, any::<u32>(), any::<u64>()),
+            rewrapped in any::<bool>(),
+        ) {
+            let attempt = Attempt { number, items, rewrapped, addresses, random };
+            let (action, pause) = decide(answer.clone(), attempt, BACKOFF);
+            prop_assert!(pause_of(&pause) <= LONGEST_ASKED_PAUSE);
+            let steps = match action {
+                Action::All(step) => vec![step; items],
+                Action::Each(steps) => steps,
+                Action::Halve => {
+                    prop_assert!(items > 1 && answer == Answer::Whole(Verdict::Split));
+                    return Ok(());
+                }
+                Action::Ask(_) => {
+                    prop_assert!(matches!(answer, Answer::Partly { .. }), "asks");
+                    return Ok(());
+                }
+            };
+            prop_assert!(steps.len() >= items);
+            for (step, verdict) in steps.iter().zip(verdicts(&answer, items)) {
+                let is_fair = match step {
+                    Step::Delivered => verdict == Some(Verdict::Delivered),
+                    Step::Repeated => verdict == Some(Verdict::Repeated),
+                    Step::Park(_) => match verdict {
+                        Some(Verdict::Park { .. } | Verdict::Split) => true,
+                        Some(Verdict::Rewrap { .. }) => rewrapped,
+                        _ => false,
+                    },
+                    Step::Rewrap(_) => !rewrapped && matches!(verdict, Some(Verdict::Rewrap { .. })),
+                    Step::Again => matches!(verdict, None | Some(Verdict::Retry { .. } | Verdict::Hold { .. })),
+                    Step::Hold(hold) => {
+                        prop_assert!(hold.time <= LONGEST_ASKED_PAUSE && matches!(answer, Answer::Items(_)), "{hold:?}");
+                        matches!(verdict, Some(Verdict::Retry { .. } | Verdict::Hold { .. }))
+                    }
+                };
+                prop_assert!(is_fair, "{step:?} for {verdict:?}");
+            }
         }
     }
 }

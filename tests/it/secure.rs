@@ -1,4 +1,5 @@
-//! A store that refuses: OpenSearch with its security plugin, by its own certificate authority.
+//! A store that refuses: OpenSearch with its security plugin, by its own certificate authority; and Elasticsearch, which
+//! says it in other words.
 
 use serde_json::json;
 
@@ -31,6 +32,31 @@ fn wait_until_held(agent: &Agent) {
     wait_until("the agent to say what is wrong", || agent.messages().contains("hint").then_some(()));
 }
 
+/// A wrong password that is mended in its file.
+fn a_password_file_is_read_again(store: &Store, user: &str, password: &str) {
+    let service = unique("file");
+    let words = format!("username = \"{user}\"\npassword = {{ file = \"FOLDER/password\" }}\n");
+    let ground = ground(store, &service, &words);
+    std::fs::write(ground.path("password"), "wrong").unwrap();
+    let agent = ground.start(&[]);
+    wait_until_held(&agent);
+    assert_eq!(found(store, &service).found(), 0);
+    std::fs::write(ground.path("password"), format!("{password}\n")).unwrap();
+    wait_until("all lines", || (found(store, &service).found() as u64 == LINES).then_some(()));
+    agent.terminate().expect_code(0);
+    found(store, &service).assert_each_once();
+}
+
+mod es7_secure {
+    use super::*;
+
+    #[test]
+    fn a_password_file_is_read_again() {
+        let store = Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES7_SECURE");
+        super::a_password_file_is_read_again(&store, "admin", "admin-pass");
+    }
+}
+
 mod opensearch_secure {
     use super::*;
 
@@ -57,19 +83,9 @@ mod opensearch_secure {
         found(&store, &service).assert_each_once();
     }
 
-    /// A wrong password that is mended in its file.
     #[test]
     fn a_password_file_is_read_again() {
-        let (store, service) = (store(), unique("file"));
-        let words = "username = \"agent\"\npassword = { file = \"FOLDER/password\" }\n";
-        let ground = ground(&store, &service, words);
-        std::fs::write(ground.path("password"), "wrong").unwrap();
-        let agent = ground.start(&[]);
-        wait_until_held(&agent);
-        std::fs::write(ground.path("password"), "agent-pass\n").unwrap();
-        wait_until("all lines", || (found(&store, &service).found() as u64 == LINES).then_some(()));
-        agent.terminate().expect_code(0);
-        found(&store, &service).assert_each_once();
+        super::a_password_file_is_read_again(&store(), "agent", "agent-pass");
     }
 
     /// Wrong in a run of its own: code 2 and nothing lost; then right.

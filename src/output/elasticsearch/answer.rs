@@ -239,3 +239,94 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const STATUSES: [u16; 14] = [0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 409, 413, 429, 503];
+    const KINDS: [&str; 5] = ["", "mapper_parsing_exception", "cluster_block_exception", "illegal_argument_exception", "x"];
+
+    fn status() -> impl Strategy<Value = u16> {
+        prop_oneof![9 => prop::sample::select(&STATUSES[..]), 1 => any::<u16>()]
+    }
+
+    /// An item as stores answer it, or nearly.
+    fn item() -> impl Strategy<Value = Value> {
+        let kind = prop::sample::select(&KINDS[..]);
+        (status(), kind, 0..6_u8).prop_map(|(status, kind, shape)| match shape {
+            0 => json!({"create": {"status": status, "error": {"type": kind, "reason": kind}}}),
+            1 => json!({"index": {"status": status}}),
+            2 => json!({"create": {"status": status, "error": kind}}),
+            3 => json!({"create": {"status": status, "error": null}}),
+            _ => json!({"create": {"status": status}}),
+        })
+    }
+
+    /// An answer whole, cut off or not the store's at all.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let items = prop::collection::vec(item(), 0..6);
+        let whole = (items, any::<bool>()).prop_map(|(items, errors)| json!({"errors": errors, "items": items}).to_string());
+        let error = prop::sample::select(&KINDS[..]).prop_map(|kind| json!({"error": {"type": kind}}).to_string());
+        let cut = (prop_oneof![3 => whole, 1 => error], prop_oneof![3 => Just(1.0), 1 => 0.0..1.0_f64]);
+        prop_oneof![
+            6 => cut.prop_map(|(text, part)| text.as_bytes()[..(text.len() as f64 * part) as usize].to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..40),
+            1 => Just(b"<html>welcome".to_vec()),
+        ]
+    }
+
+    /// Read again, without any of this file: which items are stored just now, and which were there.
+    fn told(body: &[u8], status: u16) -> Vec<(bool, bool)> {
+        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        let items = answer["items"].as_array().filter(|_| status == 200).cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| if item["create"].is_object() { &item["create"] } else { &item["index"] })
+            .map(|one| (one["error"].is_null() && (one["status"] == 200 || one["status"] == 201), one["status"] == 409))
+            .collect()
+    }
+
+    fn words(verdict: &Verdict) -> &str {
+        match verdict {
+            Verdict::Delivered | Verdict::Repeated | Verdict::Split => "",
+            Verdict::Retry { reason, .. }
+            | Verdict::Hold { reason, .. }
+            | Verdict::Rewrap { reason }
+            | Verdict::Park { reason } => reason,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Whatever comes, nothing counts as delivered of which the answer does not say so by itself.
+        #[test]
+        fn only_what_is_said_to_be_stored_is_delivered(
+            (status, body, sent) in (status(), body(), 1..6_usize),
+            rewrapped in any::<bool>(),
+            retry_after in prop::sample::select(&[None, Some("99999999999999999999"), Some("18446744073709551615"), Some("Sun, 99")][..]),
+        ) {
+            let response = Response { status, retry_after, now_ms: i64::MIN, body: &body };
+            let told = told(&body, status);
+            let verdicts = match answer(&response, sent, rewrapped) {
+                Answer::Items(verdicts) => verdicts,
+                Answer::Whole(verdict) => vec![verdict; sent],
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(verdicts.len(), sent);
+            for (index, verdict) in verdicts.iter().enumerate() {
+                let (is_new, was_there) = told.get(index).copied().unwrap_or_default();
+                let is_counted = told.len() == sent;
+                prop_assert!(*verdict != Verdict::Delivered || (is_new && is_counted), "{verdict:?}");
+                prop_assert!(*verdict != Verdict::Repeated || (was_there && is_counted), "{verdict:?}");
+                prop_assert!(*verdict != Verdict::Split || sent > 1);
+                prop_assert!(!rewrapped || !matches!(verdict, Verdict::Rewrap { .. }), "for ever");
+                prop_assert!(words(verdict).chars().count() < 300 && !words(verdict).contains('\n'));
+            }
+        }
+    }
+}

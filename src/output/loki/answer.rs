@@ -145,3 +145,56 @@ fn quantity(text: &str) -> Option<f64> {
     let factor = units.iter().find(|(unit, _)| text[end..].starts_with(unit)).map_or(1.0, |(_, factor)| *factor);
     Some(number * factor)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXTS: [&str; 9] = [
+        "",
+        "ingestion rate limit exceeded (limit: 1 bytes/sec) totaling '9' bytes",
+        "Per stream rate limit exceeded (limit: 1e9MB/sec) totaling 99999999999999999999GB total ignored: 0 out",
+        "totaling .B (limit: ..KB",
+        "received message larger than max (5 vs. 4)",
+        "loghttp.PushRequest.Streams: unexpected EOF, error found in #10 byte of ...|x|...",
+        "<html>welcome",
+        "no org ID",
+        "entry too far behind",
+    ];
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop::sample::select(&TEXTS[..]).prop_map(|text| text.as_bytes().to_vec());
+        prop_oneof![4 => text, 1 => prop::collection::vec(any::<u8>(), 0..40)]
+    }
+
+    fn status() -> impl Strategy<Value = u16> {
+        prop_oneof![3 => 200..600_u16, 1 => prop::sample::select(&[204, 260, 400, 429, 500][..]), 1 => any::<u16>()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Whatever comes, only 204 is delivered, one line alone is never halved, and nothing is rewrapped.
+        #[test]
+        fn only_no_content_is_delivered((status, body, sent) in (status(), body(), 1..6_usize)) {
+            let response = Response { status, retry_after: Some("-1"), now_ms: i64::MAX, body: &body };
+            match answer(&response, sent) {
+                Answer::Whole(Verdict::Delivered) => prop_assert_eq!(status, 204),
+                Answer::Whole(Verdict::Split) => prop_assert!(sent > 1),
+                Answer::Whole(Verdict::Repeated | Verdict::Rewrap { .. }) | Answer::Items(_) => {
+                    prop_assert!(false, "loki says nothing of single lines");
+                }
+                _ => {}
+            }
+        }
+
+        /// A question is never taken for forbidden because the store is away.
+        #[test]
+        fn a_store_that_is_away_denies_nothing((status, body) in (500..600_u16, body())) {
+            let response = Response { status, retry_after: None, now_ms: 0, body: &body };
+            prop_assert!(status == 501 || unanswered(&response) != Unanswered::Denied);
+        }
+    }
+}
