@@ -118,7 +118,7 @@ fn scripts() -> Vec<(&'static str, Script, super::Counts, Vec<&'static str>)> {
         ("E7: fewer items", fewer, counts(0, 6, 0), vec!["012345", "012345"]),
         ("E7: more items", more, counts(0, 6, 0), vec!["012345", "012345"]),
         ("E5: item 403", forbidden, all(), vec!["012345", "5", "5"]),
-        ("E12: 201 that carries an error", half_taken, all(), vec!["012345", "012"]),
+        ("E7: 201 that carries an error", half_taken, all(), vec!["012345", "012"]),
         ("gzip refused", gzip_refused, all(), vec!["012345"; 2]),
         ("E5: 401", at_first(2, || say(401, "no")), all(), vec!["012345"; 3]),
         ("E5: 404", at_first(1, || say(404, "no")), all(), vec!["012345"; 2]),
