@@ -169,5 +169,8 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Answer, Error> {
     stream.write_all(&line).map_err(Error::Silent)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).map_err(Error::Silent)?;
+    if answer.is_empty() {
+        return Err(Error::Silent(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it gave any")));
+    }
     serde_json::from_str(&answer).map_err(|error| Error::Silent(error.into()))
 }

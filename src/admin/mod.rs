@@ -1,5 +1,4 @@
-//! The agent's own face: health, metrics and ledger over HTTP, what is done with parked records, its own log, its
-//! memory. Decides nothing about records.
+//! The agent's own face: health, metrics and ledger over HTTP, what is done with parked records, its own log, its memory.
 
 pub mod clerk;
 pub mod control;

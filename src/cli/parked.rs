@@ -21,23 +21,23 @@ use crate::config::{self, Config, Extent};
 use crate::ship::{Kept, ParkError, Parked, Replayed, Selection, parked_outputs};
 
 pub const EXAMPLES: &str = "\
-A record that its store refuses for good is parked: kept in STATE_DIR/parked/OUTPUT.ndjson with the reason, masked as
-it was sent. The agent may run meanwhile or not.
+A record that its store refuses for good is parked: kept in STATE_DIR/parked/OUTPUT.ndjson with the
+reason, masked as it was sent. The agent may run meanwhile or not.
 
 Examples:
-  logferry parked list                             by output and reason, how many, since when, their ids
-  logferry parked show 0f3k2m9a1q0510000           one record, whole
-  logferry parked replay --reason 'field [user]'   send them again, now that the mapping is mended
+  logferry parked list                            by output and reason: how many, since when, ids
+  logferry parked show 0f3k2m9a1q0510000          one record, whole
+  logferry parked replay --reason 'field [user]'  send them again, now that the mapping is mended
   logferry parked export --output store > p.ndjson
-  vi p.ndjson                                      mend the documents themselves, ids stay
-  logferry parked replay --from p.ndjson           masked again, then sent; the same without a file:
+  vi p.ndjson                                     mend the documents themselves; ids stay
+  logferry parked replay --from p.ndjson          masked again, then sent
   logferry parked export | jq -c 'del(.document.user)' | logferry parked replay --from -
-  logferry parked drop --older 30d                 remove for good
+  logferry parked drop --older 30d                remove for good
 
 What a replay brings to the store is parked no more. What is refused again stays, with the new reason.
 
-Exit codes: 0 fine; 1 the configuration or the arguments are wrong; 2 something is still parked after a replay;
-4 the state folder cannot be read or written, or the agent that uses it cannot be reached.
+Exit codes: 0 fine; 1 the configuration or the arguments are wrong; 2 something is still parked after
+a replay; 4 the state folder cannot be read or written, or its agent cannot be reached.
 ";
 
 /// An edited file is taken in parts of this many bytes: each is one request to the agent.
@@ -144,7 +144,10 @@ impl Stop {
 
 impl From<ParkError> for Stop {
     fn from(error: ParkError) -> Self {
-        Self::new(Exit::Internal, format!("{error}; nothing is changed"))
+        let is_forbidden = matches!(&error, ParkError::Read { source, .. }
+            if source.kind() == io::ErrorKind::PermissionDenied);
+        let hint = if is_forbidden { "\nhint: run this as the user that the agent runs as" } else { "" };
+        Self::new(Exit::Internal, format!("{error}; nothing is changed{hint}"))
     }
 }
 
@@ -278,7 +281,7 @@ fn remove(place: &Place, selection: Selection, yes: bool) -> Result<Exit, Stop> 
     let (count, _) = place.survey(&selection)?;
     if count > 0 && selection.is_all() && !yes {
         let text = format!(
-            "nothing says which records to drop; all {count} are still parked\n\
+            "cannot drop: nothing says which records; all {count} are still parked\n\
              hint: say which by --output, --reason, --source, --older, --newer or ids; or all of them by --yes"
         );
         return Err(Stop::new(Exit::Wrong, text));

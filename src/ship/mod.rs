@@ -210,7 +210,7 @@ impl Destination {
         let fate = match &self.parked {
             Some(parked) => {
                 parked.append(refused, clock::now_ms())?;
-                "records were refused and are set aside"
+                "records were refused and are set aside: logferry parked list"
             }
             None => "records were refused and are not kept",
         };

@@ -94,9 +94,14 @@ impl Destination {
     /// The file cannot be read or written.
     pub async fn replay(self: &Arc<Self>, selection: &Selection, wait: Duration) -> Result<Replayed, Error> {
         let mut replayed = Replayed { output: self.name.clone(), ..Replayed::default() };
-        let (End::Store(store), Some(parked)) = (&self.end, self.parked()) else { return Ok(replayed) };
+        let Some(parked) = self.parked() else { return Ok(replayed) };
         let (file, wanted) = (Arc::clone(parked), selection.clone());
         let mut queue = blocking(move || file.queue(&wanted)).await??;
+        let End::Store(store) = &self.end else {
+            replayed.trouble = (queue.len() > 0).then(|| "the output has another type now".to_owned());
+            replayed.left = queue.len() as u64;
+            return Ok(replayed);
+        };
         let lane = Lane { destination: self, number: self.lanes.fetch_add(1, Ordering::Relaxed) };
         let mut fates = HashMap::new();
         let mut goes_on = Ok(true);

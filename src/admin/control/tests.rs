@@ -6,11 +6,20 @@ use std::time::Instant;
 
 use super::*;
 use crate::mask::Masker;
-use crate::ship::Selection;
+use crate::output::Place;
+use crate::ship::{Config, Destination, ParkedRecord, Selection};
 
 /// Serves on that folder while `asking` runs on a thread of its own.
 async fn with_agent<T: Send + 'static>(folder: &Path, asking: impl FnOnce() -> T + Send + 'static) -> T {
-    let clerk = Clerk::new(folder, Vec::new(), Arc::new(Masker::new(&Default::default()).unwrap()));
+    with_outputs(folder, Vec::new(), asking).await
+}
+
+async fn with_outputs<T: Send + 'static>(
+    folder: &Path,
+    outputs: Vec<Arc<Destination>>,
+    asking: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let clerk = Clerk::new(folder, outputs, Arc::new(Masker::new(&Default::default()).unwrap()));
     let listener = listen(folder).expect("a socket");
     tokio::select! {
         () = serve(listener, clerk) => panic!("it serves for ever"),
@@ -74,4 +83,29 @@ async fn a_folder_with_a_path_too_long_for_a_socket_is_done_without() {
     let deep = folder.path().join("x".repeat(120));
     fs::create_dir(&deep).unwrap();
     assert!(listen(&deep).is_none());
+}
+
+/// Its store is away, and so it would go on for an hour.
+#[tokio::test]
+async fn a_command_that_goes_away_ends_its_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_owned();
+    let config: Config = toml::from_str("url = 'http://127.0.0.1:1'").unwrap();
+    let output = toml::from_str("type = 'elasticsearch'\ntemplate = 'off'").unwrap();
+    let store = Arc::new(Destination::new("store", &output, &config, Some(&state), Arc::default()).unwrap());
+    let place = Place::Index("i".into());
+    let (id, source, reason) = ("1".to_owned(), "app".to_owned(), "shape".to_owned());
+    store.park(&[ParkedRecord { id, source, reason, place, document: b"{}".to_vec() }]).unwrap();
+    let began = Instant::now();
+    let asked = state.clone();
+    with_outputs(&state, vec![store], move || {
+        let request = serde_json::to_vec(&Request::Replay { selection: Selection::default(), wait_ms: 3_600_000 });
+        let mut leaving = Plain::connect(path(&asked)).unwrap();
+        leaving.write_all(&[request.unwrap(), b"\n".to_vec()].concat()).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        drop(leaving);
+        assert_eq!(ask(&asked, &drop_all()).unwrap(), Answer::Dropped(1), "it was still parked");
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -16,21 +16,20 @@ use crate::cli::Exit;
 use crate::config::Config;
 use crate::mask::Masker;
 use crate::ship::Destination;
-use crate::track::Hold;
 use crate::{admin, track};
 
 pub enum Hand<'a> {
     /// An agent runs.
     Agent(&'a Path),
     /// None does, and none can start while this is held.
-    Own { _lock: Hold, runtime: Runtime, clerk: Clerk },
+    Own { _hold: track::Hold, runtime: Runtime, clerk: Clerk },
 }
 
 impl<'a> Hand<'a> {
     /// `outputs`: those that may be sent to; no other one is started.
     pub fn open(place: &'a Place, outputs: &BTreeSet<String>) -> Result<Self, Stop> {
-        let lock = match track::hold(&place.state_dir) {
-            Ok(lock) => lock,
+        let hold = match track::hold(&place.state_dir) {
+            Ok(hold) => hold,
             Err(track::Error::Locked { .. }) => return Ok(Self::Agent(&place.state_dir)),
             Err(error) => return Err(Stop::new(Exit::Internal, format!("{error}; nothing is changed"))),
         };
@@ -41,7 +40,7 @@ impl<'a> Hand<'a> {
         let runtime = runtime.map_err(|error| Stop::new(Exit::Internal, format!("cannot start: {error}")))?;
         let masker = Arc::new(Masker::new(&config.mask).map_err(|faults| wrong("[mask]", &faults))?);
         let destinations = destinations(config, &place.state_dir, outputs)?;
-        Ok(Self::Own { _lock: lock, runtime, clerk: Clerk::new(&place.state_dir, destinations, masker) })
+        Ok(Self::Own { _hold: hold, runtime, clerk: Clerk::new(&place.state_dir, destinations, masker) })
     }
 
     /// Has it done.

@@ -96,15 +96,13 @@ pub struct Parked {
     limit: u64,
     /// Open for appending. Held while a line is written, and while the file is replaced.
     file: Mutex<Option<File>>,
-    /// Held while what stays is written aside: appending goes on meanwhile.
-    rewriting: Mutex<()>,
 }
 
 /// What becomes of a record when its file is rewritten.
 enum Change {
     Keep,
     Remove,
-    Put(Kept),
+    Put(Box<Kept>),
 }
 
 /// The outputs that have a file of parked records in `state_dir`, by name.
@@ -132,7 +130,7 @@ impl Parked {
     #[must_use]
     pub fn new(output: &str, state_dir: &Path, limit: u64) -> Self {
         let path = state_dir.join("parked").join(format!("{output}.ndjson"));
-        Self { output: output.to_owned(), path, limit, file: Mutex::default(), rewriting: Mutex::default() }
+        Self { output: output.to_owned(), path, limit, file: Mutex::default() }
     }
 
     /// Of which output.
@@ -221,7 +219,7 @@ impl Parked {
             return Err(Error::Edit { id, cause: "only its document can be edited" });
         }
         self.rewrite(self.limit, &mut |kept| match edits.get(kept.id.as_str()) {
-            Some(edit) => Change::Put(Kept { document: edit.document.clone(), ..kept.clone() }),
+            Some(edit) => Change::Put(Kept { document: edit.document.clone(), ..kept.clone() }.into()),
             None => Change::Keep,
         })
     }
@@ -243,14 +241,17 @@ impl Parked {
             None => Change::Keep,
             Some(None) => Change::Remove,
             Some(Some(reason)) if *reason == kept.reason => Change::Keep,
-            Some(Some(reason)) => Change::Put(Kept { reason: reason.clone(), ..kept.clone() }),
+            Some(Some(reason)) => Change::Put(Kept { reason: reason.clone(), ..kept.clone() }.into()),
         })
     }
 
     /// Replaces the file by one that `change` was applied to. It may not grow above `limit` bytes by that. What is
     /// appended meanwhile is kept, and so is every line that is no parked record.
     fn rewrite(&self, limit: u64, change: &mut dyn FnMut(&Kept) -> Change) -> Result<(), Error> {
-        let _alone = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = self.lock().map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        if alone.is_none() {
+            return Ok(());
+        }
         let aside = self.path.with_extension("new");
         let written = self.write_aside(&aside, limit, change);
         if !matches!(written, Ok(true)) {
@@ -258,6 +259,21 @@ impl Parked {
             let _ = fs::remove_file(&aside);
         }
         written.map(drop)
+    }
+
+    /// The file, for this one to write anew until it is dropped. An agent that is ending may still be at that when a
+    /// command has the state folder already. `None`: there is no file.
+    fn lock(&self) -> io::Result<Option<File>> {
+        loop {
+            let file = match File::open(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                file => file?,
+            };
+            file.lock()?;
+            if is_at(&file, &self.path) {
+                return Ok(Some(file));
+            }
+        }
     }
 
     /// `false`: nothing changes.

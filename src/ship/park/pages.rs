@@ -14,7 +14,7 @@ pub(super) struct Pages {
     file: File,
     length: u64,
     /// Where the last line of each id begins.
-    last: HashMap<u128, u64>,
+    last: HashMap<[u64; 2], u64>,
 }
 
 /// A line.
@@ -151,6 +151,7 @@ fn parse(line: &[u8]) -> Option<Kept> {
 }
 
 /// A fingerprint of the id. With 128 bits, two of a million ids are the same once in 10^26 files.
-fn key(kept: &Kept) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(kept.id.as_bytes())
+fn key(kept: &Kept) -> [u64; 2] {
+    let key = xxhash_rust::xxh3::xxh3_128(kept.id.as_bytes());
+    [(key >> 64) as u64, key as u64]
 }

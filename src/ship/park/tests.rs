@@ -1,5 +1,7 @@
 //! The file of parked records: what is written, what is read back, and what a crash may leave.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const INDEX: &str = "i-2026";
@@ -183,6 +185,21 @@ fn what_is_appended_while_the_file_is_rewritten_is_kept() {
     assert_eq!(ids(&parked), "134567");
 }
 
+/// An agent that is ending, and a command that has the state folder already.
+#[test]
+fn two_that_rewrite_at_once_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids: Vec<String> = (10..90).map(|id| id.to_string()).collect();
+    filled(folder.path(), &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for part in ids.chunks(20) {
+            let parked = Parked::new("store", folder.path(), 10_000);
+            scope.spawn(move || part[1..].iter().for_each(|id| assert_eq!(parked.remove(&only(&[id])).unwrap(), 1)));
+        }
+    });
+    assert_eq!(self::ids(&Parked::new("store", folder.path(), 0)), "10305070");
+}
+
 #[test]
 fn a_file_that_is_moved_away_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
@@ -244,4 +261,86 @@ fn what_became_of_records_is_written_down() {
     parked.settle(&HashMap::from(fates)).unwrap();
     let expected = [("2".to_owned(), "shape".to_owned()), ("3".to_owned(), "other".to_owned())];
     assert_eq!(there(&parked), expected);
+}
+
+/// What may happen to a file. Numbers are ids.
+#[derive(Clone, Debug)]
+enum Step {
+    Append(Vec<u8>),
+    Remove(u8),
+    Edit(u8, u16),
+    Settle(u8, bool),
+    /// A new process; a crash has left half a line, and half a file aside.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = 0..8_u8;
+    prop_oneof![
+        3 => proptest::collection::vec(id.clone(), 1..4).prop_map(Step::Append),
+        1 => id.clone().prop_map(Step::Remove),
+        1 => (id.clone(), any::<u16>()).prop_map(|(id, document)| Step::Edit(id, document)),
+        1 => (id, any::<bool>()).prop_map(|(id, is_stored)| Step::Settle(id, is_stored)),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn contents(parked: &Parked) -> BTreeMap<String, (String, String)> {
+    let mut all = BTreeMap::new();
+    let foreign = parked.each(&mut |kept| {
+        let text = kept.text().unwrap();
+        assert!(all.insert(kept.id, (kept.reason, text)).is_none(), "an id is shown twice");
+    });
+    assert_eq!(foreign.unwrap(), 0);
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_happens_the_file_holds_what_a_map_would(steps in proptest::collection::vec(step(), 1..30)) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Parked::new("store", folder.path(), 100_000);
+        let (mut parked, mut model) = (open(), BTreeMap::new());
+        for (number, step) in steps.iter().enumerate() {
+            match step {
+                Step::Append(ids) => {
+                    let reason = number.to_string();
+                    let records: Vec<_> = ids.iter().map(|id| refused(&id.to_string(), &reason, "{}")).collect();
+                    parked.append(&records, 7).unwrap();
+                    model.extend(ids.iter().map(|id| (id.to_string(), (reason.clone(), "{}".to_owned()))));
+                }
+                Step::Remove(id) => {
+                    let removed = parked.remove(&only(&[&id.to_string()])).unwrap();
+                    prop_assert_eq!(removed == 1, model.remove(&id.to_string()).is_some());
+                }
+                Step::Edit(id, number) => {
+                    let document = format!("{{\"n\":{number}}}");
+                    let edit = Kept::new("store", &refused(&id.to_string(), "", &document), 0);
+                    let known = model.get_mut(&id.to_string());
+                    prop_assert_eq!(parked.edit(&[edit]).is_ok(), known.is_some());
+                    if let Some((_, text)) = known {
+                        *text = document;
+                    }
+                }
+                Step::Settle(id, is_stored) => {
+                    let fate = (!is_stored).then(|| "again".to_owned());
+                    parked.settle(&HashMap::from([(id.to_string(), fate)])).unwrap();
+                    match (is_stored, model.get_mut(&id.to_string())) {
+                        (true, _) => drop(model.remove(&id.to_string())),
+                        (false, Some((reason, _))) => *reason = "again".to_owned(),
+                        (false, None) => {}
+                    }
+                }
+                Step::Crash => {
+                    parked = open();
+                    if path(folder.path()).exists() {
+                        fs::write(path(folder.path()), text(folder.path()) + "{\"id\":\"1\",").unwrap();
+                        fs::write(path(folder.path()).with_extension("new"), "{\"id\":\"2\"").unwrap();
+                    }
+                }
+            }
+            prop_assert_eq!(contents(&parked), model.clone(), "{:?}", step);
+        }
+    }
 }

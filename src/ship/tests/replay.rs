@@ -235,3 +235,17 @@ async fn loki_gets_what_it_lacks_at_its_own_time() {
         assert_eq!((line, labels.get("stream").is_some()), (&format!("line {number}"), number >= 3));
     }
 }
+
+#[tokio::test]
+async fn an_output_that_has_become_a_file_leaves_them_where_they_are() {
+    let store = Documents::default();
+    let server = picky(&store, &["m"]).await;
+    let state = tempfile::tempdir().unwrap();
+    let (destination, _) = destination("elasticsearch", &format!("'{}'", server.url), "", state.path());
+    assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(0, 0, 2));
+    let output: crate::output::Config = toml::from_str("type = 'stdout'").unwrap();
+    let file = Destination::new("store", &output, &Default::default(), Some(state.path()), Arc::default()).unwrap();
+    let replayed = replay(&Arc::new(file)).await;
+    assert_eq!((tally(&replayed), replayed.trouble.is_some()), ([0, 0, 0, 2], true));
+    assert_eq!(parked(state.path()).len(), 2);
+}
