@@ -271,7 +271,8 @@ mod tests {
     }
 
     fn answer() -> impl Strategy<Value = Answer> {
-        let busy = |after: Option<u64>| Answer::PartlyRetry { after: after.map(Duration::from_secs), reason: "b".into() };
+        let busy =
+            |after: Option<u64>| Answer::PartlyRetry { after: after.map(Duration::from_secs), reason: "b".into() };
         prop_oneof![
             verdict().prop_map(Answer::Whole),
             prop::collection::vec(verdict(), 0..5).prop_map(Answer::Items),

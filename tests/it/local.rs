@@ -8,7 +8,8 @@ fn ground(output: &str) -> Ground {
     let ground = Ground::new();
     let text: String = (0..LINES).map(|number| format!("line {number} and some words to fill it\n")).collect();
     std::fs::write(ground.log("a.log"), text).unwrap();
-    ground.configure(&format!("[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n[output.store]\n{output}\n"));
+    ground
+        .configure(&format!("[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n[output.store]\n{output}\n"));
     ground
 }
 

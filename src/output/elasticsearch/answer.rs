@@ -248,7 +248,8 @@ mod tests {
     use super::*;
 
     const STATUSES: [u16; 14] = [0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 409, 413, 429, 503];
-    const KINDS: [&str; 5] = ["", "mapper_parsing_exception", "cluster_block_exception", "illegal_argument_exception", "x"];
+    const KINDS: [&str; 5] =
+        ["", "mapper_parsing_exception", "cluster_block_exception", "illegal_argument_exception", "x"];
 
     fn status() -> impl Strategy<Value = u16> {
         prop_oneof![9 => prop::sample::select(&STATUSES[..]), 1 => any::<u16>()]
@@ -269,7 +270,8 @@ mod tests {
     /// An answer whole, cut off or not the store's at all.
     fn body() -> impl Strategy<Value = Vec<u8>> {
         let items = prop::collection::vec(item(), 0..6);
-        let whole = (items, any::<bool>()).prop_map(|(items, errors)| json!({"errors": errors, "items": items}).to_string());
+        let whole =
+            (items, any::<bool>()).prop_map(|(items, errors)| json!({"errors": errors, "items": items}).to_string());
         let error = prop::sample::select(&KINDS[..]).prop_map(|kind| json!({"error": {"type": kind}}).to_string());
         let cut = (prop_oneof![3 => whole, 1 => error], prop_oneof![3 => Just(1.0), 1 => 0.0..1.0_f64]);
         prop_oneof![
