@@ -47,13 +47,13 @@ async fn an_hour_without_the_store_takes_two_batches_of_memory() {
         assert!(given.load(Ordering::Relaxed) <= 2, "at full rate, and yet only two are taken");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!((100..400).contains(&metrics.total(Metric::Requests)), "{} tries", metrics.total(Metric::Requests));
+    assert!((50..400).contains(&metrics.total(Metric::Requests)), "{} tries", metrics.total(Metric::Requests));
 
     let documents = Documents::default();
     let kept = Arc::clone(&documents);
     let _server = Server::start_at(port, move |seen| plain(&kept, seen)).await;
-    giving.await.unwrap();
-    running.await.unwrap().unwrap();
+    let all = async { (giving.await.unwrap(), running.await.unwrap().unwrap()) };
+    tokio::time::timeout(Duration::from_secs(30), all).await.expect("all is settled in time");
     assert_eq!((settled.load(Ordering::Relaxed), documents.lock().unwrap().len()), (100, 200));
 }
 

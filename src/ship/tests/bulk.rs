@@ -190,7 +190,7 @@ async fn retry_after_is_waited_for() {
         assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
         let times = times.lock().unwrap();
         let waited = times[1].duration_since(times[0]).as_millis();
-        assert!(times.len() == 2 && (950..3000).contains(&waited), "{status}: {waited} ms");
+        assert!(times.len() == 2 && (950..5000).contains(&waited), "{status}: {waited} ms");
     }
 }
 

@@ -71,6 +71,11 @@ fn start(destination: &Arc<Destination>) -> Running {
 }
 
 impl Running {
+    async fn give(&self, batch: Batch) {
+        let given = tokio::time::timeout(Duration::from_secs(20), self.give.send(batch)).await;
+        given.expect("the lane takes new batches").unwrap();
+    }
+
     fn settled(&self) -> usize {
         self.settled.lock().unwrap().len()
     }
@@ -100,9 +105,9 @@ async fn one_blocked_index_holds_no_other() {
     let (destination, metrics) = destination("elasticsearch", &format!("'{}'", store.server.url), "", state.path());
     let running = start(&destination);
     for first in [0, 2] {
-        running.give.send(pair(first, ["open", "shut"])).await.unwrap();
+        running.give(pair(first, ["open", "shut"])).await;
     }
-    running.give.send(pair(4, ["open", "other"])).await.unwrap();
+    running.give(pair(4, ["open", "other"])).await;
     until("what goes elsewhere to arrive", || store.ids() == ["0", "2", "4", "5"]).await;
     until("the batch without it to settle", || running.settled() == 1).await;
     let held = destination.is_held().unwrap();
@@ -123,8 +128,8 @@ async fn an_index_that_stays_busy_waits_alone() {
     let state = tempfile::tempdir().unwrap();
     let (destination, _) = destination("opensearch", &format!("'{}'", store.server.url), "", state.path());
     let running = start(&destination);
-    running.give.send(pair(0, ["open", "shut"])).await.unwrap();
-    running.give.send(pair(2, ["open", "open"])).await.unwrap();
+    running.give(pair(0, ["open", "shut"])).await;
+    running.give(pair(2, ["open", "open"])).await;
     until("the second batch to settle", || running.settled() == 1).await;
     assert_eq!((store.ids(), destination.is_held()), (vec!["0".into(), "2".into(), "3".into()], None));
     store.is_shut.store(false, Ordering::Relaxed);
@@ -151,7 +156,7 @@ async fn when_enough_is_put_by_the_lane_pauses() {
     assert_eq!((running.settled(), store.ids().len()), (0, 0));
 
     store.is_shut.store(false, Ordering::Relaxed);
-    giving.await.unwrap();
+    until("the rest to be taken", || giving.is_finished()).await;
     assert_eq!(running.finish().await, 16);
     assert_eq!(store.ids().len(), 16);
 }
@@ -162,7 +167,7 @@ async fn a_lane_that_is_told_to_stop_leaves_what_is_put_by_unsettled() {
     let state = tempfile::tempdir().unwrap();
     let (destination, metrics) = destination("elasticsearch", &format!("'{}'", store.server.url), "", state.path());
     let running = start(&destination);
-    running.give.send(pair(0, ["open", "shut"])).await.unwrap();
+    running.give(pair(0, ["open", "shut"])).await;
     until("it to be put by", || destination.is_held().is_some()).await;
     running.stop.send(true).unwrap();
     let settled = Arc::clone(&running.settled);

@@ -1,11 +1,13 @@
 //! Who the agent says it is, as a store sees it: each kind of credential, and a wrong one that is mended in its file.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::bulk::{Documents, bulk, plain};
 use super::push::push;
 use super::server::{Server, say};
 use super::{counts, destination, ship};
+use crate::base::metrics::Metric;
 
 /// What the store saw for `Authorization`, in the order of the requests. It takes only `right`; at the first refusal
 /// `mend` is called.
@@ -82,8 +84,10 @@ async fn a_refused_credential_is_in_no_reason() {
         let destination = Arc::clone(&destination);
         async move { ship(&destination, vec![bulk(0..1)]).await }
     });
-    while metrics.total(crate::base::metrics::Metric::Held) == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let begin = Instant::now();
+    while metrics.total(Metric::Held) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let held = destination.is_held().unwrap();
     assert!(held.contains("401") && !held.contains("S3CR3T"), "{held}");
