@@ -76,7 +76,7 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::Requests, "requests_total", "output", "Requests sent"),
     (Metric::SentBytes, "sent_bytes_total", "output", "Bytes sent, compressed"),
     (Metric::Retries, "retries_total", "output", "Attempts that must be repeated"),
-    (Metric::Held, "held", "output", "1 while a fault that an operator must mend stops the output"),
+    (Metric::Held, "held", "index", "1 while a fault that an operator must mend stops the output, or one index of it"),
     (Metric::ChunksInFlight, "chunks_in_flight", "output", "Chunks that the output has not answered for"),
     (Metric::QueueBytes, "queue_bytes", "output", "Bytes of the batches that wait on disk"),
     (Metric::QueueBatches, "queue_batches", "output", "Batches that wait on disk"),
@@ -103,6 +103,12 @@ impl Metrics {
     /// Sets a gauge.
     pub fn set(&self, metric: Metric, label: &str, amount: u64) {
         self.change(metric, label, |value| *value = amount);
+    }
+
+    /// Takes a gauge's label out: it has no value any more.
+    pub fn remove(&self, metric: Metric, label: &str) {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.remove(&(metric, label.to_owned()));
     }
 
     /// Moves one contributor's part of a gauge from `before` to `now`.

@@ -1,15 +1,17 @@
 //! One batch to a store over HTTP, as often and in as many pieces as it takes, until every item has its fate.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
+use super::held::HeldPiece;
 use super::http::Silence;
 use super::loki::Presence;
 use super::park::ParkedRecord;
 use super::piece::{Language, Piece, Question};
-use super::retry::{Action, Attempt, Pause, Step, decide};
+use super::retry::{Action, Attempt, Hold, Pause, Step, decide};
 use super::standing::Trouble;
 use super::{Destination, Error, Outcome, Store, elasticsearch, loki};
 use crate::base::batch::{Batch, Span};
@@ -18,7 +20,7 @@ use crate::base::failpoint;
 use crate::base::metrics::Metric;
 use crate::output::{Answer, Verdict};
 
-/// While a destination is held, its credential files are looked at this often.
+/// While a destination is held, the files of its credentials and certificates are looked at this often.
 const CREDENTIALS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// A store says what it stored only a moment after a partial refusal.
 const BEFORE_ASKING: Duration = Duration::from_millis(200);
@@ -40,10 +42,14 @@ pub(super) struct Delivery<'a> {
     destination: &'a Destination,
     store: &'a Store,
     lane: u32,
-    spans: &'a [Span],
+    /// Of the batch in its lane.
+    number: u64,
+    spans: Vec<Span>,
     fates: Vec<Fate>,
     /// What is still to be sent, next one last.
     pieces: Vec<Piece>,
+    /// What waits for its own index.
+    held: Vec<HeldPiece>,
     /// Length before compression of the largest piece that passed after one was too large.
     passed: Option<u64>,
     /// For records that are parked already: what is refused stays where it is, and nobody is waited for.
@@ -55,36 +61,40 @@ pub(super) struct Delivery<'a> {
 pub(super) struct Resent {
     /// Those that were refused again, by their place in the batch, with the store's words.
     pub(super) refused: Vec<(u32, String)>,
-    /// Why the store takes nothing until a person acts, and what to do.
-    pub(super) held: Option<(String, &'static str)>,
+    /// Why the store, or an index, takes nothing now, and what to do where a person must act.
+    pub(super) held: Option<(String, Option<&'static str>)>,
 }
 
 /// An answer, and whether the store may hold some of what it does not admit to.
 struct Heard {
     answer: Answer,
     may_have_landed: bool,
+    /// Nothing came from this address: another may do.
+    is_silence: bool,
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(destination: &'a Destination, store: &'a Store, lane: u32, batch: &'a mut Batch) -> Self {
+    /// Of a batch, whose body and spans are taken out of it.
+    pub(super) fn new(destination: &'a Destination, store: &'a Store, lane: u32, batch: &mut Batch) -> Self {
         let whole = Piece::whole(batch, store.language);
         let fates = vec![Fate::Open; whole.numbers.len()];
-        let pieces = vec![whole];
-        Self { destination, store, lane, spans: &batch.spans, fates, pieces, passed: None, replay: None }
+        let spans = std::mem::take(&mut batch.spans);
+        let (pieces, held) = (vec![whole], Vec::new());
+        Self { destination, store, lane, number: batch.number, spans, fates, pieces, held, passed: None, replay: None }
+    }
+
+    /// Of the batch in its lane.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Of records that are parked already.
-    pub(super) fn again(destination: &'a Destination, store: &'a Store, lane: u32, batch: &'a mut Batch) -> Self {
+    pub(super) fn again(destination: &'a Destination, store: &'a Store, lane: u32, batch: &mut Batch) -> Self {
         Self { replay: Some(Resent::default()), ..Self::new(destination, store, lane, batch) }
     }
 
-    /// Returns when the last item is settled, however long that takes.
-    pub(super) async fn run(mut self) -> Result<Vec<Outcome>, Error> {
-        self.settle_all().await?;
-        Ok(self.outcomes())
-    }
-
-    /// Settles every item; of parked ones, until the store is held.
+    /// Settles every item, however long that takes, but for those that wait for their index; of parked ones, until the
+    /// store is held.
     pub(super) async fn settle_all(&mut self) -> Result<(), Error> {
         self.prepare().await;
         while let Some(piece) = self.pieces.pop() {
@@ -100,10 +110,36 @@ impl<'a> Delivery<'a> {
         if let Some(passed) = self.passed {
             self.store.learn(passed.max(SMALLEST_LIMIT));
         }
-        if self.replay.as_ref().is_none_or(|replay| replay.held.is_none()) {
-            self.destination.standing.fine(self.lane);
-        }
         Ok(())
+    }
+
+    /// Whether no item waits any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// What waits for its index.
+    pub(super) fn held(&self) -> &[HeldPiece] {
+        &self.held
+    }
+
+    /// When the first of it is to be tried again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.held.iter().map(|one| one.due).min()
+    }
+
+    /// Memory that it takes while it waits, about.
+    pub(super) fn bytes(&self) -> usize {
+        let pieces = self.held.iter().map(|one| one.piece.body.len() + size_of_val(one.piece.numbers.as_slice()));
+        self.fates.len() + pieces.sum::<usize>()
+    }
+
+    /// What is due is to be sent again, with the credentials of now.
+    pub(super) fn resume(&mut self, now: Instant) {
+        self.store.client.refresh();
+        let (due, later) = std::mem::take(&mut self.held).into_iter().partition(|one: &HeldPiece| one.due <= now);
+        self.held = later;
+        self.pieces.extend(Vec::into_iter(due).map(|one| one.piece));
     }
 
     /// What became of parked records so far: which are in the store now, which were there before, and the rest.
@@ -156,7 +192,7 @@ impl<'a> Delivery<'a> {
         };
         failpoint::hit("answered");
         let may_have_landed = matches!(answer, Answer::PartlyRetry { .. } | Answer::Whole(Verdict::Split));
-        Heard { answer, may_have_landed }
+        Heard { answer, may_have_landed, is_silence: false }
     }
 
     async fn act(&mut self, mut piece: Piece, heard: Heard) -> Result<(), Error> {
@@ -168,7 +204,7 @@ impl<'a> Delivery<'a> {
             addresses: self.store.client.addresses(),
             random: random(),
         };
-        if matches!(heard.answer, Answer::Whole(Verdict::Retry { after: None, .. })) {
+        if heard.is_silence || matches!(heard.answer, Answer::Whole(Verdict::Retry { after: None, .. })) {
             self.store.client.turn();
         }
         let (action, pause) = decide(heard.answer, attempt, self.destination.backoff);
@@ -194,7 +230,7 @@ impl<'a> Delivery<'a> {
         }
         match (&mut self.replay, pause) {
             (Some(replay), Pause::Hold { reason, hint, .. }) => {
-                replay.held = Some((reason, hint));
+                replay.held = Some((reason, Some(hint)));
                 self.pieces.clear();
             }
             (_, pause) => self.pause(pause).await,
@@ -204,12 +240,13 @@ impl<'a> Delivery<'a> {
 
     /// Gives each item of a piece its fate, or its next piece.
     async fn apply(&mut self, piece: Piece, steps: Vec<Step>, must_ask: bool) -> Result<(), Error> {
-        let (mut again, mut rewrap, mut park) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut again, mut rewrap, mut park, mut wait) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (index, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Delivered => self.settle(&piece, index, Fate::Delivered),
                 Step::Repeated => self.settle(&piece, index, Fate::Repeated),
                 Step::Again => again.push(index),
+                Step::Hold(hold) => wait.push((index, hold)),
                 Step::Rewrap(reason) => rewrap.push((index, reason)),
                 Step::Park(reason) => park.push((index, reason)),
             }
@@ -220,6 +257,7 @@ impl<'a> Delivery<'a> {
         if !rewrap.is_empty() {
             self.pieces.push(Piece { failures: 0, ..piece.rewrapped(&rewrap)? });
         }
+        self.put_by(&piece, wait)?;
         if again.is_empty() {
             return Ok(());
         }
@@ -230,6 +268,27 @@ impl<'a> Delivery<'a> {
             next.question = Question::Landed;
         }
         self.pieces.push(next);
+        Ok(())
+    }
+
+    /// Items that their own index refuses wait apart, a piece for each index, so that all others go on. Parked ones stay
+    /// where they are.
+    fn put_by(&mut self, piece: &Piece, items: Vec<(usize, Hold)>) -> Result<(), Error> {
+        let Some((_, first)) = items.first() else { return Ok(()) };
+        if let Some(replay) = &mut self.replay {
+            replay.held = Some((first.reason.clone(), first.hint));
+            return Ok(());
+        }
+        self.destination.metrics.add(Metric::Retries, &self.destination.name, 1);
+        let chosen: Vec<usize> = items.iter().map(|(index, _)| *index).collect();
+        let mut holds: BTreeMap<usize, Hold> = items.into_iter().collect();
+        for (name, chosen) in piece.by_index(self.store.language, &chosen)? {
+            let Some(hold) = chosen.first().and_then(|first| holds.remove(first)) else { continue };
+            let is_whole = chosen.len() == piece.numbers.len();
+            let part = if is_whole { piece.clone() } else { piece.only(self.store.language, &chosen)? };
+            let trouble = Trouble { reason: hold.reason, hint: hold.hint };
+            self.held.push(HeldPiece { piece: part, index: name, due: Instant::now() + hold.time, trouble });
+        }
         Ok(())
     }
 
@@ -313,7 +372,7 @@ impl<'a> Delivery<'a> {
 
     async fn pause(&self, pause: Pause) {
         match pause {
-            Pause::None => self.destination.standing.fine(self.lane),
+            Pause::None => {}
             Pause::Wait { time, reason } => {
                 self.destination.standing.trouble(self.lane, Trouble { reason, hint: None });
                 sleep(time).await;
@@ -325,10 +384,10 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Waits, or until the credentials change.
+    /// Waits, or until credentials or certificates change.
     async fn hold(&self, time: Duration) {
         let until = Instant::now() + time;
-        while !self.store.client.refresh_credentials() {
+        while !self.store.client.refresh() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -350,10 +409,11 @@ impl<'a> Delivery<'a> {
         self.spans.iter().find(holds).map(|span| span.source.name.to_string()).unwrap_or_default()
     }
 
-    fn outcomes(&self) -> Vec<Outcome> {
+    /// What became of each span.
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let mut rest = self.fates.as_slice();
         let mut outcomes = Vec::with_capacity(self.spans.len());
-        for span in self.spans {
+        for span in &self.spans {
             let (fates, after) = rest.split_at((span.items as usize).min(rest.len()));
             rest = after;
             let count = |fate| u32::try_from(fates.iter().filter(|one| **one == fate).count()).unwrap_or(u32::MAX);
@@ -372,23 +432,18 @@ impl<'a> Delivery<'a> {
 }
 
 fn hear_silence(address: &str, silence: Silence) -> Heard {
-    let retry = |reason: String| Answer::Whole(Verdict::Retry { after: None, reason: format!("{address}: {reason}") });
-    match silence {
-        Silence::Unreachable(reason) => Heard { answer: retry(reason), may_have_landed: false },
-        Silence::Lost(reason) => Heard { answer: retry(reason), may_have_landed: true },
-        Silence::TooLong => Heard { answer: Answer::Whole(Verdict::Split), may_have_landed: true },
-        Silence::Distrust(reason) => Heard {
-            answer: Answer::Whole(Verdict::Hold {
-                reason: format!("{address}: {reason}"),
-                hint: "give the store's authority as tls_ca, and tls_cert with tls_key where the store asks for them",
-            }),
-            may_have_landed: false,
-        },
-    }
+    let may_have_landed = matches!(silence, Silence::Lost(_) | Silence::TooLong);
+    let reason = format!("{address}: {}", silence.words());
+    let verdict = match (silence.hint(), silence) {
+        (_, Silence::TooLong) => Verdict::Split,
+        (Some(hint), _) => Verdict::Hold { reason, hint },
+        (None, _) => Verdict::Retry { after: None, reason },
+    };
+    Heard { answer: Answer::Whole(verdict), may_have_landed, is_silence: true }
 }
 
 /// Spreads the agents of many hosts: nothing secret depends on it.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8)
 }

@@ -60,9 +60,5 @@ pub(super) async fn ensure_template(client: &Client, wanted: &Template) -> Resul
 }
 
 fn told(client: &Client, silence: Silence) -> String {
-    let reason = match silence {
-        Silence::Unreachable(reason) | Silence::Distrust(reason) | Silence::Lost(reason) => reason,
-        Silence::TooLong => "the answer does not end".to_owned(),
-    };
-    format!("{}: {reason}", client.address())
+    format!("{}: {}", client.address(), silence.words())
 }

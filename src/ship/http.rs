@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,13 +23,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer answers are not read on: the request is sent in halves instead.
 const LONGEST_ANSWER: usize = 16 << 20;
 
+/// What hyper-util's connector calls a name that has no address; it has no type for that.
+const UNKNOWN_HOST: &str = "dns error";
+
 /// A client of one store.
 #[derive(Debug)]
 pub(super) struct Client {
-    http: reqwest::Client,
+    /// Made anew when its certificates change.
+    http: Mutex<Http>,
+    config: Config,
+    needs_tls: bool,
     addresses: Vec<Url>,
     current: AtomicUsize,
     credentials: Credentials,
+}
+
+/// What sends, and a fingerprint of the certificates and the key that it was made with.
+#[derive(Debug)]
+struct Http {
+    client: reqwest::Client,
+    files: u64,
 }
 
 /// One request.
@@ -80,12 +94,39 @@ impl Reply {
 pub(super) enum Silence {
     /// No connection: the store has seen nothing of the request.
     Unreachable(String),
+    /// Nobody knows an address for the host's name.
+    UnknownHost(String),
     /// The two cannot trust each other. Nothing was sent.
     Distrust(String),
     /// It broke off or took too long: the store may have done all of it.
     Lost(String),
     /// The answer does not end.
     TooLong,
+}
+
+impl Silence {
+    /// What is known, in one sentence.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Unreachable(reason) | Self::UnknownHost(reason) | Self::Distrust(reason) | Self::Lost(reason) => {
+                reason
+            }
+            Self::TooLong => "the answer does not end",
+        }
+    }
+
+    /// What to do, where a person must do something.
+    pub(super) const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownHost(_) => {
+                Some("check the host's name in the url of this output, and this host's name service")
+            }
+            Self::Distrust(_) => {
+                Some("give the store's authority as tls_ca, and tls_cert with tls_key where the store asks for them")
+            }
+            Self::Unreachable(_) | Self::Lost(_) | Self::TooLong => None,
+        }
+    }
 }
 
 impl Client {
@@ -111,8 +152,10 @@ impl Client {
         let credentials = Credentials::new(config, from_url).map_err(|more| faults.extend(more));
         match (tls, credentials) {
             (Ok(tls), Ok(credentials)) if faults.is_empty() => {
-                let http = build(config, tls).map_err(|fault| vec![fault])?;
-                Ok(Self { http, addresses, current: AtomicUsize::new(0), credentials })
+                let client = build(config, tls).map_err(|fault| vec![fault])?;
+                let http = Mutex::new(Http { client, files: tls::fingerprint(config) });
+                let current = AtomicUsize::new(0);
+                Ok(Self { http, config: config.clone(), needs_tls, addresses, current, credentials })
             }
             _ => Err(faults),
         }
@@ -133,16 +176,30 @@ impl Client {
         self.current.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Reads the credentials again. Whether they changed.
-    pub(super) fn refresh_credentials(&self) -> bool {
-        self.credentials.refresh()
+    /// Reads credentials and certificates again. Whether any changed; what cannot be read, or does not fit together yet,
+    /// leaves all as it was.
+    pub(super) fn refresh(&self) -> bool {
+        let have_changed = self.credentials.refresh();
+        self.refresh_certificates() || have_changed
+    }
+
+    fn refresh_certificates(&self) -> bool {
+        let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = tls::fingerprint(&self.config);
+        if files == http.files {
+            return false;
+        }
+        let Ok(tls) = tls::client_config(&self.config, self.needs_tls) else { return false };
+        let Ok(client) = build(&self.config, tls) else { return false };
+        *http = Http { client, files };
+        true
     }
 
     /// Sends a request and reads the answer.
     pub(super) async fn send(&self, request: &Request<'_>) -> Result<Reply, Silence> {
         let url = format!("{}{}", self.address(), request.path);
-        let mut builder = self
-            .http
+        let client = self.http.lock().unwrap_or_else(PoisonError::into_inner).client.clone();
+        let mut builder = client
             .request(request.method.clone(), url)
             .headers(self.credentials.headers())
             .headers(request.headers.clone());
@@ -245,7 +302,11 @@ fn silence(error: reqwest::Error) -> Silence {
     if is_distrust(&error) {
         return Silence::Distrust(reason);
     }
-    if error.is_connect() { Silence::Unreachable(reason) } else { Silence::Lost(reason) }
+    match error.is_connect() {
+        true if reason.contains(UNKNOWN_HOST) => Silence::UnknownHost(reason),
+        true => Silence::Unreachable(reason),
+        false => Silence::Lost(reason),
+    }
 }
 
 /// rustls errors travel inside `io::Error`s, perhaps one within the other, whose own `source` skips them.

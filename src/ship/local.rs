@@ -6,7 +6,8 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -29,9 +30,15 @@ const UNFINISHED: &str = ".unfinished";
 #[derive(Debug)]
 pub(super) enum Writer {
     /// Standard output.
-    Stdout,
+    Stdout(Printed),
     /// A file.
     File(Rolling),
+}
+
+/// How much of the batch at hand is printed: after a fault it is given again, and goes on there.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    bytes: usize,
 }
 
 /// A file that is rotated.
@@ -47,6 +54,8 @@ pub(super) struct Rolling {
     /// Bytes written before the present file.
     base: u64,
     open: Option<Open>,
+    /// A failed write left half a batch behind this length, which must go before anything is written.
+    torn_at: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -64,8 +73,8 @@ struct Rotated {
 
 impl Writer {
     /// Standard output.
-    pub(super) const fn stdout() -> Self {
-        Self::Stdout
+    pub(super) fn stdout() -> Self {
+        Self::Stdout(Printed::default())
     }
 
     /// The file of `config`.
@@ -83,18 +92,20 @@ impl Writer {
             gzip: config.gzip,
             base: 0,
             open: None,
+            torn_at: None,
         }))
     }
 
     /// The file's path.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Stdout => None,
+            Self::Stdout(_) => None,
             Self::File(rolling) => Some(&rolling.path),
         }
     }
 
-    /// Writes a whole batch. For a file: on disk when it returns, and the number of bytes written in all.
+    /// Writes a whole batch. For a file: on disk when it returns, and the number of bytes written in all. After an error
+    /// the same batch may be given again.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<Option<u64>, Error> {
         let inflated = if batch.gzip { Some(inflate(&batch.body)) } else { None };
         let target = self.target();
@@ -105,10 +116,7 @@ impl Writer {
         let inflated = inflated.transpose().map_err(failed)?;
         let bytes = inflated.as_deref().unwrap_or(&batch.body);
         match self {
-            Self::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes).and_then(|()| stdout.flush()).map(|()| None).map_err(failed)
-            }
+            Self::Stdout(printed) => printed.write(bytes).map(|()| None).map_err(failed),
             Self::File(rolling) => rolling.write(bytes).map(Some).map_err(failed),
         }
     }
@@ -117,7 +125,7 @@ impl Writer {
     pub(super) fn truncate_to(&mut self, total: u64) -> Result<(), Error> {
         let target = self.target();
         match self {
-            Self::Stdout => Ok(()),
+            Self::Stdout(_) => Ok(()),
             Self::File(rolling) => rolling.truncate_to(total).map_err(|source| Error::Write { target, source }),
         }
     }
@@ -126,7 +134,7 @@ impl Writer {
     pub(super) fn written(&mut self) -> Result<Option<u64>, Error> {
         let target = self.target();
         match self {
-            Self::Stdout => Ok(None),
+            Self::Stdout(_) => Ok(None),
             Self::File(rolling) => rolling.written().map(Some).map_err(|source| Error::Write { target, source }),
         }
     }
@@ -136,13 +144,30 @@ impl Writer {
     }
 }
 
+impl Printed {
+    /// Past the buffer that the standard library keeps: what it holds after a fault cannot be known.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        while self.bytes < bytes.len() {
+            match stdout.write(&bytes[self.bytes..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => self.bytes += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
 impl Rolling {
     fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
         self.rotate_if_due(bytes.len() as u64)?;
         let mut open = self.take_open()?;
         // Half a batch must not stay: it would be read again and written a second time.
         if let Err(error) = open.file.write_all(bytes).and_then(|()| open.file.sync_data()) {
-            let _ = open.file.set_len(open.length);
+            self.torn_at = open.file.set_len(open.length).is_err().then_some(open.length);
             return Err(error);
         }
         open.length += bytes.len() as u64;
@@ -167,6 +192,12 @@ impl Rolling {
             self.base = self.base.max(last.end);
         }
         let file = durable::append(&self.path)?;
+        if let Some(length) = self.torn_at
+            && file.metadata()?.len() > length
+        {
+            file.set_len(length)?;
+        }
+        self.torn_at = None;
         let metadata = file.metadata()?;
         let since = metadata.created().or_else(|_| metadata.modified())?;
         Ok(Open { length: metadata.len(), file, since })
@@ -184,15 +215,13 @@ impl Rolling {
         let aside = self.rotated_path(end);
         fs::rename(&self.path, &aside)?;
         self.base = end;
-        if self.gzip {
-            compress(&aside)?;
-        }
         durable::sync_parent(&self.path)?;
+        // The old ones first: on a full disk they make room for the compressed copy.
         let rotated = self.rotated()?;
         for old in &rotated[..rotated.len().saturating_sub(self.keep)] {
             fs::remove_file(&old.path)?;
         }
-        Ok(())
+        if self.gzip { compress(&aside) } else { Ok(()) }
     }
 
     fn truncate_to(&mut self, total: u64) -> io::Result<()> {
@@ -206,10 +235,8 @@ impl Rolling {
                 break;
             }
             // Rotated after the checkpoint: it becomes the present file again, what came after it goes.
-            let bytes = read_rotated(&last.path)?;
-            self.base = last.end.saturating_sub(bytes.len() as u64);
-            durable::replace(&self.path, &bytes)?;
-            fs::remove_file(&last.path)?;
+            let length = put_back(&last.path, &self.path)?;
+            self.base = last.end.saturating_sub(length);
         }
         let open = self.take_open()?;
         match total.checked_sub(self.base) {
@@ -284,14 +311,44 @@ fn end_of(digits: &str) -> Option<u64> {
 /// Of a rotated file and its compressed copy, removes the file if the copy is whole, else the copy.
 fn settle_twins(plain: &Path) -> io::Result<()> {
     let copy = with_suffix(plain, GZIP);
-    let compressed = match fs::read(&copy) {
+    let compressed = match File::open(&copy) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        read => read?,
+        opened => opened?,
     };
-    let bytes = fs::read(plain)?;
-    let is_whole = inflate(&compressed).is_ok_and(|inflated| inflated == bytes);
+    let is_whole = are_equal(&mut BufReader::new(GzDecoder::new(compressed)), &mut BufReader::new(File::open(plain)?))?;
     fs::remove_file(if is_whole { plain } else { &copy })?;
     durable::sync_parent(plain)
+}
+
+/// Whether `copy` gives what `original` holds. A copy that cannot be read does not.
+fn are_equal(copy: &mut impl BufRead, original: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let Ok(one) = copy.fill_buf() else { return Ok(false) };
+        let other = original.fill_buf()?;
+        let length = one.len().min(other.len());
+        if length == 0 || one[..length] != other[..length] {
+            return Ok(one.is_empty() && other.is_empty());
+        }
+        copy.consume(length);
+        original.consume(length);
+    }
+}
+
+/// Makes a rotated file the present one again, whole or not at all. Returns its length.
+fn put_back(rotated: &Path, present: &Path) -> io::Result<u64> {
+    if rotated.extension() != Some(OsStr::new("gz")) {
+        fs::rename(rotated, present)?;
+        durable::sync_parent(present)?;
+        return Ok(fs::metadata(present)?.len());
+    }
+    let unfinished = with_suffix(present, UNFINISHED);
+    let mut file = durable::create(&unfinished)?;
+    let length = io::copy(&mut GzDecoder::new(File::open(rotated)?), &mut file)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, present)?;
+    durable::sync_parent(present)?;
+    fs::remove_file(rotated)?;
+    Ok(length)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -310,11 +367,6 @@ fn compress(path: &Path) -> io::Result<()> {
     fs::rename(&unfinished, &finished)?;
     durable::sync_parent(path)?;
     fs::remove_file(path)
-}
-
-fn read_rotated(path: &Path) -> io::Result<Vec<u8>> {
-    let bytes = fs::read(path)?;
-    if path.extension() == Some(OsStr::new("gz")) { inflate(&bytes) } else { Ok(bytes) }
 }
 
 fn inflate(bytes: &[u8]) -> io::Result<Vec<u8>> {

@@ -10,7 +10,7 @@ use super::piece::Piece;
 use super::readback::{self, Found};
 use crate::base::source::fingerprint;
 use crate::output::Answer;
-use crate::output::loki::{Stream, answer, selector};
+use crate::output::loki::{Stream, Unanswered, answer, selector};
 
 /// Most entries that Loki gives for one query (`limits_config.max_entries_limit_per_query`).
 const LARGEST_PAGE: usize = 5_000;
@@ -113,16 +113,14 @@ async fn ask_window(
     while start <= last {
         let found = match query(client, stream, start, last, *page).await {
             Ok(Found::Entries(found)) => found,
-            Ok(Found::Denied) => return Ok(false),
-            Ok(Found::TooMuch) | Err(Silence::TooLong) if *page > SMALLEST_PAGE => {
+            Ok(Found::No(Unanswered::Denied)) => return Ok(false),
+            Ok(Found::No(Unanswered::TooMuch)) | Err(Silence::TooLong) if *page > SMALLEST_PAGE => {
                 *page = (*page / 8).max(SMALLEST_PAGE);
                 continue;
             }
-            Ok(Found::TooMuch) | Err(Silence::TooLong) => return Ok(false),
-            Ok(Found::Later(reason))
-            | Err(Silence::Unreachable(reason) | Silence::Distrust(reason) | Silence::Lost(reason)) => {
-                return Err(format!("{}: {reason}", client.address()));
-            }
+            Ok(Found::No(Unanswered::TooMuch)) | Err(Silence::TooLong) => return Ok(false),
+            Ok(Found::No(Unanswered::Later(reason))) => return Err(format!("{}: {reason}", client.address())),
+            Err(silence) => return Err(format!("{}: {}", client.address(), silence.words())),
         };
         let total: usize = found.iter().map(|stream| stream.values.len()).sum();
         let end = found.iter().flat_map(|stream| &stream.values).map(|entry| entry.ns).max();

@@ -1,11 +1,14 @@
 //! Gets a sealed batch accepted: the HTTP client, credentials, retries, parked records, and the local writers. Does
 //! not encode, does not read status codes (`output` does), and saves no checkpoint (`track` does).
 
+mod append;
 mod config;
 mod credentials;
 mod deliver;
 mod elasticsearch;
+mod held;
 mod http;
+mod lane;
 mod local;
 mod loki;
 mod park;
@@ -20,15 +23,14 @@ mod tls;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 pub use self::config::{Config, Urls};
 pub use self::credentials::{InFile, Written};
-use self::deliver::Delivery;
+pub use self::lane::lane;
 use self::local::Writer;
 pub use self::park::{Error as ParkError, Kept, Parked, ParkedRecord, Selection, outputs as parked_outputs};
 pub use self::piece::Broken;
@@ -36,7 +38,7 @@ pub use self::replay::{Error as ReplayError, Replayed};
 use self::standing::Standing;
 use self::store::Store;
 use crate::base::backoff::Backoff;
-use crate::base::batch::{Batch, Span};
+use crate::base::batch::Span;
 use crate::base::clock;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
@@ -223,70 +225,6 @@ impl Destination {
             warn!(output = self.name, count, reason = first.reason, "{text}");
         }
         Ok(())
-    }
-
-    async fn deliver(&self, lane: u32, mut batch: Batch, settle: &Settle) -> Result<(), Error> {
-        let number = batch.number;
-        if batch.items == 0 {
-            let outcomes = batch.spans.iter().map(all_delivered).collect();
-            settle(Settled { number, outcomes, written: None });
-            return Ok(());
-        }
-        match &self.end {
-            End::Store(store) => {
-                let outcomes = Delivery::new(self, store, lane, &mut batch).run().await?;
-                settle(Settled { number, outcomes, written: None });
-            }
-            End::Local(writer) => {
-                let mut writer = Arc::clone(writer).lock_owned().await;
-                let batch_bytes = batch.body.len() as u64;
-                // A pipe that nobody reads, or a slow disk, must not stop the other destinations.
-                let write = move || (writer.write(&batch), writer, batch);
-                let (written, _locked, batch) = tokio::task::spawn_blocking(write).await.map_err(Error::Panicked)?;
-                self.metrics.add(Metric::SentBytes, &self.name, batch_bytes);
-                let outcomes = batch.spans.iter().map(all_delivered).collect();
-                settle(Settled { number, outcomes, written: written? });
-            }
-        }
-        Ok(())
-    }
-}
-
-fn all_delivered(span: &Span) -> Outcome {
-    Outcome { span: span.clone(), delivered: span.items, repeated: 0, parked: 0 }
-}
-
-/// Delivers batches one after the other, oldest first. Returns when the channel is closed and all is settled, or at
-/// once when `stop` becomes true: what is not settled then is read again later.
-///
-/// # Errors
-/// The agent must stop: see [`Error`]. A store that refuses or is away is no error.
-pub async fn lane(
-    destination: Arc<Destination>,
-    mut batches: mpsc::Receiver<Batch>,
-    settle: Arc<Settle>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), Error> {
-    let lane = destination.lanes.fetch_add(1, Ordering::Relaxed);
-    let work = async {
-        while let Some(batch) = batches.recv().await {
-            destination.deliver(lane, batch, &*settle).await?;
-        }
-        Ok(())
-    };
-    let result = tokio::select! {
-        biased;
-        () = stopped(&mut stop) => Ok(()),
-        result = work => result,
-    };
-    destination.standing.ended(lane);
-    result
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        // Nobody is left who could ask for it.
-        std::future::pending::<()>().await;
     }
 }
 

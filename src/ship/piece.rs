@@ -1,5 +1,6 @@
 //! A batch, or some of its items, as one request body: taken apart and put together again. Sends nothing.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
@@ -97,6 +98,26 @@ impl Piece {
         }
         let indexes: Vec<usize> = chosen.iter().map(|(index, _)| *index).collect();
         Ok(Self { rewrapped: true, ..self.replaced(&indexes, &lines)? })
+    }
+
+    /// The items at `chosen` by the index that each goes to. Where there are no indices, all of them together.
+    pub(super) fn by_index(
+        &self,
+        language: Language,
+        chosen: &[usize],
+    ) -> Result<BTreeMap<String, Vec<usize>>, Broken> {
+        if language == Language::Push {
+            return Ok(BTreeMap::from([(String::new(), chosen.to_vec())]));
+        }
+        let raw = self.raw()?;
+        let items = self.documents(&raw)?;
+        let mut by_index = BTreeMap::<String, Vec<usize>>::new();
+        for at in chosen {
+            let (_, place) = elasticsearch::target(items[*at].action);
+            let name = if let Place::Index(name) = place { name } else { String::new() };
+            by_index.entry(name).or_default().push(*at);
+        }
+        Ok(by_index)
     }
 
     /// Two pieces with half of the items each, the first half last: pieces are a stack.

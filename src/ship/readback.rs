@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::output::loki::{Stream, answer};
-use crate::output::{Answer, Response, Verdict};
+use crate::output::Response;
+use crate::output::loki::{Stream, Unanswered, unanswered};
 
 /// Labels that Loki adds by itself: they do not make another stream.
 const ADDED_BY_LOKI: [&str; 3] = ["service_name", "detected_level", "__stream_shard__"];
@@ -16,12 +16,8 @@ const ADDED_BY_LOKI: [&str; 3] = ["service_name", "detected_level", "__stream_sh
 pub(super) enum Found {
     /// What is there.
     Entries(Vec<Shown>),
-    /// The agent may not read.
-    Denied,
-    /// Not in this way: too much was asked for.
-    TooMuch,
-    /// Loki cannot say now. With its words, cut short.
-    Later(String),
+    /// Nothing, and why.
+    No(Unanswered),
 }
 
 /// Only a query's answer has this shape: an error is plain text, a push is answered with nothing.
@@ -78,9 +74,5 @@ pub(super) fn read(response: &Response<'_>) -> Found {
     if let Ok(reply) = serde_json::from_slice::<Reply>(response.body) {
         return Found::Entries(reply.data.result);
     }
-    match answer(response, 1) {
-        Answer::Whole(Verdict::Retry { reason, .. }) => Found::Later(reason),
-        Answer::Whole(Verdict::Hold { .. }) => Found::Denied,
-        _ => Found::TooMuch,
-    }
+    Found::No(unanswered(response))
 }

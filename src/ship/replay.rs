@@ -143,8 +143,11 @@ impl Destination {
         let reached = settled.iter().filter(|fate| matches!(fate, Fate::Delivered | Fate::Repeated)).count();
         self.metrics.add(Metric::ReplayedRecords, &self.name, reached as u64);
         let (trouble, hint) = match (ended, resent.held) {
-            (Ok(ended), None) => return ended.map(|()| true).map_err(Error::from),
-            (Ok(_), Some((reason, hint))) => (reason, Some(hint.to_owned())),
+            (Ok(ended), None) => {
+                self.standing.fine(lane);
+                return ended.map(|()| true).map_err(Error::from);
+            }
+            (Ok(_), Some((reason, hint))) => (reason, hint.map(str::to_owned)),
             (Err(_), _) => {
                 let reason = self.standing.reason(lane).unwrap_or_else(|| "no answer".to_owned());
                 (format!("{reason}; given up after {}", Span(wait)), None)

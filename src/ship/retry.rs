@@ -9,6 +9,10 @@ use crate::output::{Answer, Verdict};
 /// A store that asks for a longer pause than this is asked again anyway.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(600);
 
+/// Items that were refused for now so often by themselves, while the request was taken, wait apart: their index has a
+/// trouble of its own, and the rest need not wait for it.
+const PATIENCE: u32 = 4;
+
 /// The circumstances of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
@@ -33,10 +37,23 @@ pub(super) enum Step {
     Repeated,
     /// Send it again.
     Again,
+    /// Its own index takes nothing now: it waits apart, and the rest goes on.
+    Hold(Hold),
     /// Send it again with its payload as one text field. With the store's words.
     Rewrap(String),
     /// Set it aside. With the store's words.
     Park(String),
+}
+
+/// Why an item waits for its index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// How long until the next try.
+    pub(super) time: Duration,
+    /// The store's words.
+    pub(super) reason: String,
+    /// What to do, where a person must do something.
+    pub(super) hint: Option<&'static str>,
 }
 
 /// What is to happen to the items of a request.
@@ -105,7 +122,7 @@ fn each(verdicts: Vec<Verdict>, attempt: Attempt, backoff: Backoff) -> Plan {
     let mut longest = Pause::None;
     let mut steps = Vec::with_capacity(attempt.items);
     for verdict in verdicts {
-        let (step, pause) = one(verdict, attempt, backoff);
+        let (step, pause) = apart(one(verdict, attempt, backoff), attempt);
         steps.push(step);
         if rank(&pause) > rank(&longest) {
             longest = pause;
@@ -115,7 +132,17 @@ fn each(verdicts: Vec<Verdict>, attempt: Attempt, backoff: Backoff) -> Plan {
     (Action::Each(steps), longest)
 }
 
-/// A hold outweighs every wait.
+/// What holds one item, or has long kept it waiting, does not hold the request.
+fn apart(plan: (Step, Pause), attempt: Attempt) -> (Step, Pause) {
+    let hold = match plan {
+        (Step::Again, Pause::Hold { time, reason, hint }) => Hold { time, reason, hint: Some(hint) },
+        (Step::Again, Pause::Wait { time, reason }) if attempt.number >= PATIENCE => Hold { time, reason, hint: None },
+        plan => return plan,
+    };
+    (Step::Hold(hold), Pause::None)
+}
+
+/// The longest pause is kept.
 fn rank(pause: &Pause) -> (u8, Duration) {
     match pause {
         Pause::None => (0, Duration::ZERO),
@@ -143,6 +170,8 @@ fn one(verdict: Verdict, attempt: Attempt, backoff: Backoff) -> (Step, Pause) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const BACKOFF: Backoff = Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(30) };
@@ -167,6 +196,11 @@ mod tests {
 
     fn held(seconds: u64) -> Pause {
         Pause::Hold { time: Duration::from_secs(seconds), reason: "no right".into(), hint: "give it" }
+    }
+
+    fn apart(seconds: u64, hint: Option<&'static str>) -> Step {
+        let reason = if hint.is_some() { "no right" } else { "busy" };
+        Step::Hold(Hold { time: Duration::from_secs(seconds), reason: reason.into(), hint })
     }
 
     #[test]
@@ -201,7 +235,17 @@ mod tests {
             (
                 Answer::Items(vec![retry(Some(7)), hold(), Verdict::Park { reason: "shape".into() }]),
                 MANY,
-                (Action::Each(vec![Step::Again, Step::Again, park()]), held(1)),
+                (Action::Each(vec![Step::Again, apart(1, Some("give it")), park()]), wait(7)),
+            ),
+            (
+                Answer::Items(vec![Verdict::Delivered, retry(None), hold()]),
+                Attempt { number: 3, ..MANY },
+                (Action::Each(vec![Step::Delivered, Step::Again, apart(4, Some("give it"))]), wait(4)),
+            ),
+            (
+                Answer::Items(vec![Verdict::Delivered, retry(None), retry(Some(60))]),
+                Attempt { number: 4, ..MANY },
+                (Action::Each(vec![Step::Delivered, apart(8, None), apart(60, None)]), Pause::None),
             ),
             (
                 Answer::Items(vec![Verdict::Repeated]),
@@ -211,6 +255,93 @@ mod tests {
         ];
         for (answer, attempt, expected) in rows {
             assert_eq!(decide(answer.clone(), attempt, BACKOFF), expected, "{answer:?} {attempt:?}");
+        }
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![
+            Just(Verdict::Delivered),
+            Just(Verdict::Repeated),
+            prop::option::of(any::<u64>()).prop_map(retry),
+            Just(Verdict::Split),
+            Just(hold()),
+            Just(rewrap()),
+            Just(Verdict::Park { reason: "shape".into() }),
+        ]
+    }
+
+    fn answer() -> impl Strategy<Value = Answer> {
+        let busy =
+            |after: Option<u64>| Answer::PartlyRetry { after: after.map(Duration::from_secs), reason: "b".into() };
+        prop_oneof![
+            verdict().prop_map(Answer::Whole),
+            prop::collection::vec(verdict(), 0..5).prop_map(Answer::Items),
+            Just(Answer::Partly { reason: "old".into() }),
+            prop::option::of(any::<u64>()).prop_map(busy),
+        ]
+    }
+
+    fn pause_of(pause: &Pause) -> Duration {
+        match pause {
+            Pause::None => Duration::ZERO,
+            Pause::Wait { time, .. } | Pause::Hold { time, .. } => *time,
+        }
+    }
+
+    /// What the store's verdict is on each item. Nothing: none.
+    fn verdicts(answer: &Answer, items: usize) -> Vec<Option<Verdict>> {
+        match answer {
+            Answer::Whole(verdict) => vec![Some(verdict.clone()); items],
+            Answer::Items(verdicts) => (0..items).map(|index| verdicts.get(index).cloned()).collect(),
+            Answer::Partly { .. } | Answer::PartlyRetry { .. } => vec![None; items],
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Every answer and attempt has a move; nothing is settled that the store has not judged so; no pause is longer
+        /// than what the configuration and the longest asked pause allow.
+        #[test]
+        fn decides_always_and_settles_nothing_by_itself(
+            answer in answer(),
+            (number, items, addresses, random) in (1..=u32::MAX, 1..5_usize, any::<u32>(), any::<u64>()),
+            rewrapped in any::<bool>(),
+        ) {
+            let attempt = Attempt { number, items, rewrapped, addresses, random };
+            let (action, pause) = decide(answer.clone(), attempt, BACKOFF);
+            prop_assert!(pause_of(&pause) <= LONGEST_ASKED_PAUSE);
+            let steps = match action {
+                Action::All(step) => vec![step; items],
+                Action::Each(steps) => steps,
+                Action::Halve => {
+                    prop_assert!(items > 1 && answer == Answer::Whole(Verdict::Split));
+                    return Ok(());
+                }
+                Action::Ask(_) => {
+                    prop_assert!(matches!(answer, Answer::Partly { .. }), "asks");
+                    return Ok(());
+                }
+            };
+            prop_assert!(steps.len() >= items);
+            for (step, verdict) in steps.iter().zip(verdicts(&answer, items)) {
+                let is_fair = match step {
+                    Step::Delivered => verdict == Some(Verdict::Delivered),
+                    Step::Repeated => verdict == Some(Verdict::Repeated),
+                    Step::Park(_) => match verdict {
+                        Some(Verdict::Park { .. } | Verdict::Split) => true,
+                        Some(Verdict::Rewrap { .. }) => rewrapped,
+                        _ => false,
+                    },
+                    Step::Rewrap(_) => !rewrapped && matches!(verdict, Some(Verdict::Rewrap { .. })),
+                    Step::Again => matches!(verdict, None | Some(Verdict::Retry { .. } | Verdict::Hold { .. })),
+                    Step::Hold(hold) => {
+                        prop_assert!(hold.time <= LONGEST_ASKED_PAUSE && matches!(answer, Answer::Items(_)), "{hold:?}");
+                        matches!(verdict, Some(Verdict::Retry { .. } | Verdict::Hold { .. }))
+                    }
+                };
+                prop_assert!(is_fair, "{step:?} for {verdict:?}");
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Config;
 use crate::base::fault::Fault;
@@ -30,6 +31,17 @@ pub(super) fn client_config(config: &Config, needed: bool) -> Result<ClientConfi
         return Err(faults);
     }
     assemble(roots, identity, config.tls_insecure).map_err(|fault| vec![fault])
+}
+
+/// Tells whether the certificates and the key have changed on disk. What cannot be read counts as empty.
+pub(super) fn fingerprint(config: &Config) -> u64 {
+    let mut hasher = Xxh3::new();
+    for path in [&config.tls_ca, &config.tls_cert, &config.tls_key].into_iter().flatten() {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        hasher.update(&bytes.len().to_le_bytes());
+        hasher.update(&bytes);
+    }
+    hasher.digest()
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

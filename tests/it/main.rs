@@ -11,6 +11,7 @@ mod generate;
 mod harness;
 mod large;
 mod limits;
+mod local;
 mod outage;
 mod parked;
 mod secure;

@@ -1,4 +1,5 @@
-//! A store that refuses: OpenSearch with its security plugin, by its own certificate authority.
+//! A store that refuses: OpenSearch with its security plugin, by its own certificate authority; and Elasticsearch, which
+//! says it in other words.
 
 use serde_json::json;
 
@@ -31,6 +32,82 @@ fn wait_until_held(agent: &Agent) {
     wait_until("the agent to say what is wrong", || agent.messages().contains("hint").then_some(()));
 }
 
+/// A wrong password that is mended in its file.
+fn a_password_file_is_read_again(store: &Store, user: &str, password: &str) {
+    let service = unique("file");
+    let words = format!("username = \"{user}\"\npassword = {{ file = \"FOLDER/password\" }}\n");
+    let ground = ground(store, &service, &words);
+    std::fs::write(ground.path("password"), "wrong").unwrap();
+    let agent = ground.start(&[]);
+    wait_until_held(&agent);
+    assert_eq!(found(store, &service).found(), 0);
+    std::fs::write(ground.path("password"), format!("{password}\n")).unwrap();
+    wait_until("all lines", || (found(store, &service).found() as u64 == LINES).then_some(()));
+    agent.terminate().expect_code(0);
+    found(store, &service).assert_each_once();
+}
+
+/// The index of one service is blocked while lines for three are written: two arrive whole, the third waits, and arrives
+/// once when the block is lifted. Of three sources, one at least is read by the worker that has the blocked one.
+fn a_blocked_index_holds_no_other(store: &Store, user: &str, password: &str) {
+    let (blocked, free, other) = (unique("blocked"), unique("free"), unique("other"));
+    let services = [&blocked, &free, &other];
+    let ground = Ground::new();
+    let source = |service: &&String| {
+        format!("[source.{service}]\ntype = \"file\"\ninclude = [\"LOGS/{service}.*.log\"]\ntimezone = \"UTC\"\n\n")
+    };
+    let sources: String = services.iter().map(source).collect();
+    ground.configure(&format!("{sources}{}{}", store.output(), credentials(user, password)));
+    let generator = Generator::until(now_ms(), LINES, 1, "a");
+    let write = |part: u32, numbers: std::ops::Range<u64>| {
+        for service in services {
+            generator.write_file(&ground.log(&format!("{service}.{part}.log")), numbers.clone()).unwrap();
+        }
+    };
+    let has = |service: &str, count: u64| (found(store, service).found() as u64 == count).then_some(());
+    write(1, 0..100);
+    let agent = ground.start(&[]);
+    for service in services {
+        wait_until("the first lines", || has(service, 100));
+    }
+    let block = |is_on: bool| {
+        let path = format!("/logferry-{blocked}-*/_settings");
+        let (status, text) = store.call("PUT", &path, Some(&json!({ "index.blocks.write": is_on })));
+        assert_eq!(status, 200, "{text}");
+    };
+    block(true);
+    write(2, 100..LINES);
+    wait_until("the lines of the free one", || has(&free, LINES));
+    wait_until("the lines of the other one", || has(&other, LINES));
+    wait_until_held(&agent);
+    assert!(agent.messages().contains(&format!("cannot deliver to index logferry-{blocked}-")), "{}", agent.messages());
+    assert_eq!(found(store, &blocked).found(), 100);
+    block(false);
+    wait_until("the lines of the blocked one", || has(&blocked, LINES));
+    agent.terminate().expect_code(0);
+    for service in services {
+        found(store, service).assert_each_once();
+    }
+}
+
+mod es7_secure {
+    use super::*;
+
+    fn store() -> Store {
+        Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES7_SECURE")
+    }
+
+    #[test]
+    fn a_password_file_is_read_again() {
+        super::a_password_file_is_read_again(&store(), "admin", "admin-pass");
+    }
+
+    #[test]
+    fn a_blocked_index_holds_no_other() {
+        super::a_blocked_index_holds_no_other(&store(), "admin", "admin-pass");
+    }
+}
+
 mod opensearch_secure {
     use super::*;
 
@@ -57,19 +134,14 @@ mod opensearch_secure {
         found(&store, &service).assert_each_once();
     }
 
-    /// A wrong password that is mended in its file.
     #[test]
     fn a_password_file_is_read_again() {
-        let (store, service) = (store(), unique("file"));
-        let words = "username = \"agent\"\npassword = { file = \"FOLDER/password\" }\n";
-        let ground = ground(&store, &service, words);
-        std::fs::write(ground.path("password"), "wrong").unwrap();
-        let agent = ground.start(&[]);
-        wait_until_held(&agent);
-        std::fs::write(ground.path("password"), "agent-pass\n").unwrap();
-        wait_until("all lines", || (found(&store, &service).found() as u64 == LINES).then_some(()));
-        agent.terminate().expect_code(0);
-        found(&store, &service).assert_each_once();
+        super::a_password_file_is_read_again(&store(), "agent", "agent-pass");
+    }
+
+    #[test]
+    fn a_blocked_index_holds_no_other() {
+        super::a_blocked_index_holds_no_other(&store(), "agent", "agent-pass");
     }
 
     /// Wrong in a run of its own: code 2 and nothing lost; then right.

@@ -36,9 +36,8 @@ impl Store {
     /// When it names none: a test that needs an engine never passes without it.
     pub fn from_environment(kind: &'static str, variable: &str) -> Self {
         let url = address(variable);
-        let secure = url.starts_with("https:");
-        let ca = secure.then(|| address(&format!("{variable}_CA")));
-        Self { kind, url, admin: secure.then(|| "admin:admin-pass".to_owned()), ca }
+        let ca = url.starts_with("https:").then(|| address(&format!("{variable}_CA")));
+        Self { kind, url, admin: variable.ends_with("_SECURE").then(|| "admin:admin-pass".to_owned()), ca }
     }
 
     /// `[output.store]` for it.

@@ -16,6 +16,8 @@ const HINT_RIGHTS: &str = "allow this user to create documents and indices of th
 const HINT_URL: &str = "check the url of this output: it must lead to the store's own HTTP interface";
 const HINT_DISK: &str = "free disk space on the store: its flood-stage watermark made the index read-only";
 const HINT_INDEX: &str = "check the index option, the index template and the store's shard limit";
+const HINT_GZIP: &str =
+    "set gzip_level = 0 for this output: the store, or a proxy before it, does not take compressed requests";
 const HINT_MISSING: &str = "create the index or data stream, or allow automatic creation";
 
 #[derive(Deserialize)]
@@ -61,17 +63,29 @@ fn of_items(response: &Response<'_>, sent: usize, rewrapped: bool) -> Answer {
     let Ok(body) = serde_json::from_slice::<Body<'_>>(response.body) else {
         return Answer::Whole(not_an_answer(response));
     };
-    let all_new = body.items.iter().all(|item| matches!(item.create.status, 200 | 201));
-    if all_new && body.items.len() == sent {
+    if body.items.len() != sent {
+        return Answer::Whole(miscounted(body.items.len(), sent));
+    }
+    if body.items.iter().all(|item| item.create.is_new()) {
         return Answer::Whole(Verdict::Delivered);
     }
-    let mut verdicts: Vec<_> = body.items.iter().take(sent).map(|item| of_item(&item.create, response)).collect();
-    let lacking = || Verdict::Retry { after: None, reason: "the answer has fewer items than were sent".to_owned() };
-    verdicts.resize_with(sent, lacking);
+    let mut verdicts: Vec<_> = body.items.iter().map(|item| of_item(&item.create, response)).collect();
     if rewrapped {
         settle_rewrapped(&mut verdicts);
     }
     Answer::Items(verdicts)
+}
+
+/// Items are told apart by their place alone: where one is missing, none is known. What was stored is found by its id.
+fn miscounted(answered: usize, sent: usize) -> Verdict {
+    Verdict::Retry { after: None, reason: format!("the answer has {answered} items for {sent} that were sent") }
+}
+
+impl Outcome<'_> {
+    /// Stored just now. A success that carries an error is none.
+    fn is_new(&self) -> bool {
+        matches!(self.status, 200 | 201) && self.error.is_none()
+    }
 }
 
 /// An answer that is not the store's: a proxy's page, or one that was cut off.
@@ -85,7 +99,7 @@ fn not_an_answer(response: &Response<'_>) -> Verdict {
 fn of_item(outcome: &Outcome<'_>, response: &Response<'_>) -> Verdict {
     let failure = || Failure::read(outcome.error.map_or("", RawValue::get));
     match outcome.status {
-        200 | 201 => Verdict::Delivered,
+        200 | 201 if outcome.is_new() => Verdict::Delivered,
         409 => Verdict::Repeated,
         400 => refused(&failure()),
         413 => Verdict::Park { reason: failure().words() },
@@ -130,6 +144,7 @@ fn of_request(status: u16, response: &Response<'_>, items: usize) -> Verdict {
         413 => Verdict::Park { reason: "the store takes no request of this size".to_owned() },
         401 => Verdict::Hold { reason: words(), hint: HINT_CREDENTIALS },
         403 => Verdict::Hold { reason: words(), hint: HINT_RIGHTS },
+        415 => Verdict::Hold { reason: words(), hint: HINT_GZIP },
         408 => busy(status, &failure, response),
         429 | 500.. => busy(status, &failure, response),
         _ => Verdict::Hold { reason: words(), hint: HINT_URL },
@@ -221,6 +236,99 @@ impl Failure {
         match &self.caused_by {
             Some(cause) => short(&format!("{}:{told} ({})", self.kind, cause.kind)),
             None => short(&format!("{}:{told}", self.kind)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const STATUSES: [u16; 14] = [0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 409, 413, 429, 503];
+    const KINDS: [&str; 5] =
+        ["", "mapper_parsing_exception", "cluster_block_exception", "illegal_argument_exception", "x"];
+
+    fn status() -> impl Strategy<Value = u16> {
+        prop_oneof![9 => prop::sample::select(&STATUSES[..]), 1 => any::<u16>()]
+    }
+
+    /// An item as stores answer it, or nearly.
+    fn item() -> impl Strategy<Value = Value> {
+        let kind = prop::sample::select(&KINDS[..]);
+        (status(), kind, 0..6_u8).prop_map(|(status, kind, shape)| match shape {
+            0 => json!({"create": {"status": status, "error": {"type": kind, "reason": kind}}}),
+            1 => json!({"index": {"status": status}}),
+            2 => json!({"create": {"status": status, "error": kind}}),
+            3 => json!({"create": {"status": status, "error": null}}),
+            _ => json!({"create": {"status": status}}),
+        })
+    }
+
+    /// An answer whole, cut off or not the store's at all.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let items = prop::collection::vec(item(), 0..6);
+        let whole =
+            (items, any::<bool>()).prop_map(|(items, errors)| json!({"errors": errors, "items": items}).to_string());
+        let error = prop::sample::select(&KINDS[..]).prop_map(|kind| json!({"error": {"type": kind}}).to_string());
+        let cut = (prop_oneof![3 => whole, 1 => error], prop_oneof![3 => Just(1.0), 1 => 0.0..1.0_f64]);
+        prop_oneof![
+            6 => cut.prop_map(|(text, part)| text.as_bytes()[..(text.len() as f64 * part) as usize].to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..40),
+            1 => Just(b"<html>welcome".to_vec()),
+        ]
+    }
+
+    /// Read again, without any of this file: which items are stored just now, and which were there.
+    fn told(body: &[u8], status: u16) -> Vec<(bool, bool)> {
+        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        let items = answer["items"].as_array().filter(|_| status == 200).cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| if item["create"].is_object() { &item["create"] } else { &item["index"] })
+            .map(|one| (one["error"].is_null() && (one["status"] == 200 || one["status"] == 201), one["status"] == 409))
+            .collect()
+    }
+
+    fn words(verdict: &Verdict) -> &str {
+        match verdict {
+            Verdict::Delivered | Verdict::Repeated | Verdict::Split => "",
+            Verdict::Retry { reason, .. }
+            | Verdict::Hold { reason, .. }
+            | Verdict::Rewrap { reason }
+            | Verdict::Park { reason } => reason,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Whatever comes, nothing counts as delivered of which the answer does not say so by itself.
+        #[test]
+        fn only_what_is_said_to_be_stored_is_delivered(
+            (status, body, sent) in (status(), body(), 1..6_usize),
+            rewrapped in any::<bool>(),
+            retry_after in prop::sample::select(&[None, Some("99999999999999999999"), Some("18446744073709551615"), Some("Sun, 99")][..]),
+        ) {
+            let response = Response { status, retry_after, now_ms: i64::MIN, body: &body };
+            let told = told(&body, status);
+            let verdicts = match answer(&response, sent, rewrapped) {
+                Answer::Items(verdicts) => verdicts,
+                Answer::Whole(verdict) => vec![verdict; sent],
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(verdicts.len(), sent);
+            for (index, verdict) in verdicts.iter().enumerate() {
+                let (is_new, was_there) = told.get(index).copied().unwrap_or_default();
+                let is_counted = told.len() == sent;
+                prop_assert!(*verdict != Verdict::Delivered || (is_new && is_counted), "{verdict:?}");
+                prop_assert!(*verdict != Verdict::Repeated || (was_there && is_counted), "{verdict:?}");
+                prop_assert!(*verdict != Verdict::Split || sent > 1);
+                prop_assert!(!rewrapped || !matches!(verdict, Verdict::Rewrap { .. }), "for ever");
+                prop_assert!(words(verdict).chars().count() < 300 && !words(verdict).contains('\n'));
+            }
         }
     }
 }

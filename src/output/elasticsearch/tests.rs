@@ -185,10 +185,11 @@ fn every_answer_about_a_request_has_its_verdict() {
     };
     let rows: Vec<(u16, String, usize, &[&str])> = vec![
         (200, all(&[201, 201]), 2, &["whole", "delivered"]),
-        (200, all(&[201]), 2, &["delivered", "retry"]),
-        (200, all(&[201, 201, 201]), 2, &["delivered", "delivered"]),
-        (200, all(&[]), 2, &["retry", "retry"]),
-        (200, "{\"errors\":false}".to_owned(), 1, &["retry"]),
+        (200, all(&[201]), 2, &["whole", "retry"]),
+        (200, all(&[201, 201, 201]), 2, &["whole", "retry"]),
+        (200, all(&[]), 2, &["whole", "retry"]),
+        (200, "{\"errors\":false}".to_owned(), 1, &["whole", "retry"]),
+        (200, r#"{"items":[{"create":{"status":201,"error":{"type":"x"}}}]}"#.to_owned(), 1, &["retry"]),
         (200, all(&[201, 201])[..30].to_owned(), 2, &["whole", "retry"]),
         (200, String::new(), 1, &["whole", "retry"]),
         (200, page.to_owned(), 1, &["whole", "hold"]),

@@ -9,6 +9,8 @@ use super::super::{Answer, Verdict};
 const HINT_CREDENTIALS: &str = "check username, password, bearer and tenant of this output";
 const HINT_TENANT: &str = "check the tenant of this output";
 const HINT_URL: &str = "check the url of this output: it must lead to loki's own HTTP interface";
+const HINT_GZIP: &str =
+    "set gzip_level = 0 for this output: loki, or a proxy before it, does not take compressed requests";
 const HINT_BLOCKED: &str = "loki blocks ingestion for this tenant, or something answers in its place: ask its operator";
 
 /// Texts of a 400 that stored nothing because the body could not be read. A body above the store's limit looks like
@@ -19,6 +21,9 @@ const UNREADABLE: [&str; 5] =
 const MISCONFIGURED: [&str; 5] = ["org ID", "tenant ID", "Content-Encoding", "Content-Type", "mime:"];
 /// Texts of a 503 that was given before anything was stored.
 const TURNED_AWAY: [&str; 2] = ["cannot accept more requests", "circuit breaker open"];
+
+/// A 500 that no second try mends: a message between loki's parts is above their limit.
+const TOO_LARGE: &str = "received message larger than max";
 
 /// Reads the answer to a push of `items` lines.
 #[must_use]
@@ -31,10 +36,35 @@ pub fn answer(response: &Response<'_>, items: usize) -> Answer {
         400 => bad_request(response, &text, items),
         401 | 403 => hold(HINT_CREDENTIALS),
         413 => too_large(items, response),
+        415 => hold(HINT_GZIP),
         422 => Answer::Whole(Verdict::Park { reason: short(&text) }),
         429 => limited(response, &text, items),
         408 | 500.. => failed(response, &text, items),
         _ => hold(HINT_URL),
+    }
+}
+
+/// Why a query was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The agent may not read.
+    Denied,
+    /// Not in this way: too much was asked for.
+    TooMuch,
+    /// Not now; or something else answered in loki's place. With its words, cut short.
+    Later(String),
+}
+
+/// Reads the answer to a query that holds no result. Only a refusal of loki's own is a denial: what a proxy says while
+/// loki is away must not pass for it, since what cannot be asked for is sent a second time.
+#[must_use]
+pub fn unanswered(response: &Response<'_>) -> Unanswered {
+    let text = String::from_utf8_lossy(response.body);
+    match response.status {
+        401 | 403 | 404 | 405 | 501 => Unanswered::Denied,
+        400 | 413 | 414 | 422 if !response.is_page() => Unanswered::TooMuch,
+        _ if text.contains(TOO_LARGE) => Unanswered::TooMuch,
+        _ => Unanswered::Later(response.words()),
     }
 }
 
@@ -82,7 +112,7 @@ fn limited(response: &Response<'_>, text: &str, items: usize) -> Answer {
 
 /// Failures of the store. Most leave open what was stored.
 fn failed(response: &Response<'_>, text: &str, items: usize) -> Answer {
-    if text.contains("received message larger than max") {
+    if text.contains(TOO_LARGE) {
         return too_large(items, response);
     }
     let (after, reason) = (response.after(), response.words());
@@ -114,4 +144,57 @@ fn quantity(text: &str) -> Option<f64> {
     let units = [("KB", 1024.0), ("MB", 1_048_576.0), ("GB", 1_073_741_824.0)];
     let factor = units.iter().find(|(unit, _)| text[end..].starts_with(unit)).map_or(1.0, |(_, factor)| *factor);
     Some(number * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXTS: [&str; 9] = [
+        "",
+        "ingestion rate limit exceeded (limit: 1 bytes/sec) totaling '9' bytes",
+        "Per stream rate limit exceeded (limit: 1e9MB/sec) totaling 99999999999999999999GB total ignored: 0 out",
+        "totaling .B (limit: ..KB",
+        "received message larger than max (5 vs. 4)",
+        "loghttp.PushRequest.Streams: unexpected EOF, error found in #10 byte of ...|x|...",
+        "<html>welcome",
+        "no org ID",
+        "entry too far behind",
+    ];
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop::sample::select(&TEXTS[..]).prop_map(|text| text.as_bytes().to_vec());
+        prop_oneof![4 => text, 1 => prop::collection::vec(any::<u8>(), 0..40)]
+    }
+
+    fn status() -> impl Strategy<Value = u16> {
+        prop_oneof![3 => 200..600_u16, 1 => prop::sample::select(&[204, 260, 400, 429, 500][..]), 1 => any::<u16>()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Whatever comes, only 204 is delivered, one line alone is never halved, and nothing is rewrapped.
+        #[test]
+        fn only_no_content_is_delivered((status, body, sent) in (status(), body(), 1..6_usize)) {
+            let response = Response { status, retry_after: Some("-1"), now_ms: i64::MAX, body: &body };
+            match answer(&response, sent) {
+                Answer::Whole(Verdict::Delivered) => prop_assert_eq!(status, 204),
+                Answer::Whole(Verdict::Split) => prop_assert!(sent > 1),
+                Answer::Whole(Verdict::Repeated | Verdict::Rewrap { .. }) | Answer::Items(_) => {
+                    prop_assert!(false, "loki says nothing of single lines");
+                }
+                _ => {}
+            }
+        }
+
+        /// A question is never taken for forbidden because the store is away.
+        #[test]
+        fn a_store_that_is_away_denies_nothing((status, body) in (500..600_u16, body())) {
+            let response = Response { status, retry_after: None, now_ms: 0, body: &body };
+            prop_assert!(status == 501 || unanswered(&response) != Unanswered::Denied);
+        }
+    }
 }

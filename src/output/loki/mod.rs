@@ -8,7 +8,7 @@ mod push;
 #[cfg(test)]
 mod tests;
 
-pub use answer::answer;
+pub use answer::{Unanswered, answer, unanswered};
 pub use push::{Entry, Stream, entries, entry_id, push, selector};
 
 pub(super) use encode::PushEncoder;

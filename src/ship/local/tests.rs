@@ -14,6 +14,15 @@ fn batch(body: &str) -> Batch {
     Batch { number: 0, body: body.into(), gzip: false, raw_len, items: 1, spans: Vec::new(), unsure: false }
 }
 
+fn read_rotated(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match path.extension() == Some(OsStr::new("gz")) {
+        true => GzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?,
+        false => File::open(path)?.read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
 /// All that the folder holds, in the order in which it was written.
 fn everything(path: &Path) -> String {
     let mut files: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -118,4 +127,50 @@ fn a_file_that_somebody_moved_is_begun_again() {
     let mut writer = writer(&path, true, 2);
     writer.truncate_to(1000).unwrap();
     assert_eq!(writer.write(&batch("x\n")).unwrap(), Some(1002));
+}
+
+/// The most memory that the process ever held, in bytes.
+fn peak_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Files may be larger than the memory that the agent may take.
+#[test]
+fn large_files_are_never_held_in_memory() {
+    const LENGTH: u64 = 40 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.ndjson");
+    let plain = with_suffix(&path, &format!(".{LENGTH:020}"));
+    File::create(&plain).unwrap().set_len(LENGTH).unwrap();
+    let before = peak_bytes();
+    let copy = File::create(with_suffix(&plain, GZIP)).unwrap();
+    let mut encoder = GzEncoder::new(copy, Compression::fast());
+    io::copy(&mut File::open(&plain).unwrap(), &mut encoder).unwrap();
+    encoder.finish().unwrap();
+    let mut writer = writer(&path, true, 2);
+    assert_eq!(writer.written().unwrap(), Some(LENGTH));
+    assert!(!plain.exists(), "the copy is whole");
+    writer.truncate_to(LENGTH - 1).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), LENGTH - 1);
+    let grown = peak_bytes() - before;
+    assert!(grown < LENGTH / 2, "{grown} bytes for a file of {LENGTH}");
+}
+
+/// A file of which a write failed half-way is whole when the batch is given again, also where the half could not be cut
+/// off at once.
+#[test]
+fn half_a_batch_is_cut_off_before_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.ndjson");
+    let mut writer = writer(&path, false, 2);
+    writer.write(&batch("one 1\n")).unwrap();
+    let Writer::File(rolling) = &mut writer else { panic!("not a file") };
+    (rolling.open, rolling.torn_at) = (None, Some(6));
+    fs::write(&path, "one 1\ntw").unwrap();
+    assert_eq!(writer.write(&batch("two\n")).unwrap(), Some(10));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one 1\ntwo\n");
+    writer.write(&batch("3\n")).unwrap();
+    assert_eq!(everything(&path), "one 1\ntwo\n3\n");
 }

@@ -92,23 +92,38 @@ fn scripts() -> Vec<(&'static str, Script, super::Counts, Vec<&'static str>)> {
         }
         say(200, answer.to_string())
     });
+    let more: Script = Box::new(|number, seen, store| {
+        let mut answer: Value = serde_json::from_str(&take(store, &seen.body, |_, _| None)).unwrap();
+        if number == 0 {
+            answer["items"].as_array_mut().unwrap().push(json!({"create": {"status": 201}}));
+        }
+        say(200, answer.to_string())
+    });
+    let half_taken: Script = Box::new(|number, seen, store| {
+        let odd = |id: &str| (number == 0 && id < "3").then(|| refused(201, "unknown"));
+        say(200, take(store, &seen.body, |id, _| odd(id)))
+    });
+    let gzip_refused = at_first(1, || say(415, "Content-Encoding is not supported"));
     let forbidden: Script = Box::new(|number, seen, store| {
         let no = |id: &str| (number < 2 && id == "5").then(|| refused(403, "security_exception"));
         say(200, take(store, &seen.body, |id, _| no(id)))
     });
     vec![
         ("all taken", at_first(0, || say(500, "")), all(), vec!["012345"]),
-        ("items 429", flaky, all(), vec!["012345", "012"]),
-        ("items 400", odd_document, counts(5, 0, 1), vec!["012345", "24"]),
-        ("request 400", poison, counts(5, 0, 1), vec!["012345", "012", "345", "3", "45", "4", "5"]),
-        ("413", small, all(), vec!["012345", "012", "345"]),
-        ("answer lost", lost, counts(0, 6, 0), vec!["012345", "012345"]),
-        ("fewer items", fewer, counts(2, 4, 0), vec!["012345", "2345"]),
-        ("item 403", forbidden, all(), vec!["012345", "5", "5"]),
-        ("401", at_first(2, || say(401, "no")), all(), vec!["012345"; 3]),
-        ("404", at_first(1, || say(404, "no")), all(), vec!["012345"; 2]),
-        ("429", at_first(2, || say(429, "{}")), all(), vec!["012345"; 3]),
-        ("503", at_first(1, || say(503, "<html>")), all(), vec!["012345"; 2]),
+        ("E1: items 429", flaky, all(), vec!["012345", "012"]),
+        ("E6: items 400", odd_document, counts(5, 0, 1), vec!["012345", "24"]),
+        ("E6: request 400", poison, counts(5, 0, 1), vec!["012345", "012", "345", "3", "45", "4", "5"]),
+        ("E3: 413", small, all(), vec!["012345", "012", "345"]),
+        ("E2, E8: answer lost", lost, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E7: fewer items", fewer, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E7: more items", more, counts(0, 6, 0), vec!["012345", "012345"]),
+        ("E5: item 403", forbidden, all(), vec!["012345", "5", "5"]),
+        ("E7: 201 that carries an error", half_taken, all(), vec!["012345", "012"]),
+        ("gzip refused", gzip_refused, all(), vec!["012345"; 2]),
+        ("E5: 401", at_first(2, || say(401, "no")), all(), vec!["012345"; 3]),
+        ("E5: 404", at_first(1, || say(404, "no")), all(), vec!["012345"; 2]),
+        ("E4: 429", at_first(2, || say(429, "{}")), all(), vec!["012345"; 3]),
+        ("E4: 503", at_first(1, || say(503, "<html>")), all(), vec!["012345"; 2]),
         ("page of a proxy", at_first(1, || say(200, "<html>sign in")), all(), vec!["012345"; 2]),
         (
             "redirect",
@@ -149,25 +164,34 @@ async fn every_answer_leaves_each_document_stored_once_or_parked() {
     }
 }
 
+/// E4: seconds, or a date of HTTP (RFC 9110 section 5.6.7), which has no parts of a second.
 #[tokio::test]
 async fn retry_after_is_waited_for() {
-    let store = Documents::default();
-    let mut times = Vec::new();
-    let server = Server::start(move |seen| {
-        times.push(std::time::Instant::now());
-        match times.as_slice() {
-            [_] => Reply::Say(503, Some(("retry-after", "1".into())), String::new()),
-            [first, .., last] => {
-                assert!(last.duration_since(*first).as_millis() >= 990);
-                plain(&store, seen)
+    let in_two_seconds = || {
+        let date = jiff::Timestamp::now() + std::time::Duration::from_secs(2);
+        date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    };
+    let rows: [(u16, fn() -> String); 2] = [(503, || "1".to_owned()), (429, in_two_seconds)];
+    for (status, asked) in rows {
+        let store = Documents::default();
+        let times: Arc<Mutex<Vec<std::time::Instant>>> = Arc::default();
+        let log = Arc::clone(&times);
+        let server = Server::start(move |seen| {
+            let mut times = log.lock().unwrap();
+            times.push(std::time::Instant::now());
+            match times.len() {
+                1 => Reply::Say(status, Some(("retry-after", asked())), String::new()),
+                _ => plain(&store, seen),
             }
-            [] => unreachable!(),
-        }
-    })
-    .await;
-    let state = tempfile::tempdir().unwrap();
-    let (destination, _) = destination("opensearch", &format!("'{}'", server.url), "", state.path());
-    assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
+        })
+        .await;
+        let state = tempfile::tempdir().unwrap();
+        let (destination, _) = destination("opensearch", &format!("'{}'", server.url), "", state.path());
+        assert_eq!(ship(&destination, vec![bulk(0..2)]).await, counts(2, 0, 0));
+        let times = times.lock().unwrap();
+        let waited = times[1].duration_since(times[0]).as_millis();
+        assert!(times.len() == 2 && (950..5000).contains(&waited), "{status}: {waited} ms");
+    }
 }
 
 #[tokio::test]

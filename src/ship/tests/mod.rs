@@ -1,12 +1,16 @@
 //! The lane from end to end, against scripted servers.
 
+mod away;
 mod bulk;
+mod index;
 mod push;
 #[cfg(feature = "engines")]
 mod real;
 mod replay;
 mod server;
 mod trust;
+mod who;
+mod wire;
 
 use std::io::Write as _;
 use std::path::Path;

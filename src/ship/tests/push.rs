@@ -122,6 +122,7 @@ async fn a_sure_push_is_not_asked_about() {
     assert_eq!(server.seen().len(), 1);
 }
 
+/// E8.
 #[tokio::test]
 async fn after_a_lost_answer_only_what_lacks_is_sent() {
     let (server, _, unsure) = check("lost", true, false, lost, counts(2, 4, 0), 6).await;
@@ -136,12 +137,48 @@ async fn a_batch_read_again_after_a_crash_is_asked_about_first() {
     assert!(is_query(&server.seen()[0]));
 }
 
+/// A proxy that answers in loki's place, while loki is away, has not forbidden to read: what cannot be asked for would
+/// be sent a second time.
+#[tokio::test]
+async fn a_question_that_nobody_answers_is_asked_again() {
+    type Answer = fn() -> Reply;
+    let rows: [(&str, Answer); 7] = [
+        ("502", || say(502, "<html>bad gateway")),
+        ("503", || say(503, "starting")),
+        ("500", || say(500, "rpc error: code = Unavailable")),
+        ("429", || say(429, "too many outstanding requests")),
+        ("page", || say(200, "<html>sign in")),
+        ("half", || say(200, "{\"data\":{\"result\":[{\"stream\":")),
+        ("400 page", || say(400, "<html>bad request")),
+    ];
+    for (name, first) in rows {
+        let store = Entries::default();
+        let (kept, mut pushes, mut questions) = (Arc::clone(&store), 0, 0);
+        let server = Server::start(move |seen| match is_query(seen) {
+            true => {
+                questions += 1;
+                if questions < 7 { first() } else { query(&kept, seen) }
+            }
+            false => {
+                pushes += 1;
+                lost(pushes - 1, seen, &kept)
+            }
+        })
+        .await;
+        let state = tempfile::tempdir().unwrap();
+        let (destination, metrics) = destination("loki", &format!("'{}'", server.url), "", state.path());
+        assert_eq!(ship(&destination, vec![push(6)]).await, counts(2, 4, 0), "{name}");
+        assert_eq!((store.lock().unwrap().len(), metrics.total(Metric::UnsureRecords)), (6, 0), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn without_the_right_to_read_it_is_sent_again_and_counted() {
     let (_, _, unsure) = check("denied", false, false, lost, counts(6, 0, 0), 4 + 6).await;
     assert_eq!(unsure, 6);
 }
 
+/// E11.
 #[tokio::test]
 async fn after_a_partial_refusal_what_is_not_there_is_parked() {
     let partly = |_: usize, seen: &Seen, store: &Entries| {
@@ -159,12 +196,14 @@ async fn after_a_partial_refusal_what_is_not_there_is_parked() {
 #[tokio::test]
 async fn other_answers_keep_every_entry_once() {
     type Answer = fn() -> Reply;
-    let rows: [(&str, Answer); 5] = [
-        ("260", || say(260, "blocked")),
+    let rows: [(&str, Answer); 7] = [
+        ("E12: 260", || say(260, "blocked")),
         ("401", || say(401, "no org id")),
         ("429", || say(429, "Ingestion rate limit exceeded for user fake")),
         ("500", || say(500, "at least 1 live replicas required")),
         ("page of a proxy", || say(200, "<html>")),
+        ("gzip refused", || say(415, "no gzip here")),
+        ("another 2xx", || say(202, "accepted")),
     ];
     for (name, first) in rows {
         let answer = move |number: usize, seen: &Seen, store: &Entries| match number {
@@ -175,6 +214,7 @@ async fn other_answers_keep_every_entry_once() {
     }
 }
 
+/// E10.
 #[tokio::test]
 async fn a_push_that_is_too_large_is_halved() {
     let small = |number: usize, seen: &Seen, store: &Entries| match entries(&seen.body).len() {

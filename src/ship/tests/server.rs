@@ -1,6 +1,7 @@
 //! An HTTP server in the test's own runtime that answers as a test says.
 
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -44,7 +45,12 @@ type Script = Arc<Mutex<dyn FnMut(&Seen) -> Reply + Send>>;
 
 impl Server {
     pub(crate) async fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), script).await
+    }
+
+    /// At an address that must be free.
+    pub(crate) async fn start_at(address: SocketAddr, script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let script: Script = Arc::new(Mutex::new(script));

@@ -13,8 +13,14 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::Config;
 use super::super::http::{Client, Request, Silence};
+use super::bulk::bulk;
+use super::{counts, destination, ship};
+use crate::base::metrics::Metric;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ship/tests/pem");
+
+/// What a store says that took one document.
+const TAKEN: &str = r#"{"errors":false,"items":[{"create":{"status":201}}]}"#;
 
 /// Answers every request by 200. With `mutual` only those who show a certificate of the test's authority.
 fn serve(mutual: bool) -> String {
@@ -39,7 +45,8 @@ fn serve(mutual: bool) -> String {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, socket.unwrap());
             if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", TAKEN.len());
+                let _ = stream.write_all((head + TAKEN).as_bytes());
             }
         }
     });
@@ -60,9 +67,47 @@ async fn only_who_is_trusted_is_spoken_to() {
     for (mutual, more, is_trusted) in rows {
         let config: Config = toml::from_str(&format!("url = '{}'\ntimeout = '5s'\n{more}", serve(mutual))).unwrap();
         match Client::new(&config).unwrap().send(&Request::get("/")).await {
-            Ok(reply) => assert!(is_trusted && reply.body == b"ok", "{mutual} {more}"),
+            Ok(reply) => assert!(is_trusted && reply.body == TAKEN.as_bytes(), "{mutual} {more}"),
             Err(Silence::Distrust(reason)) => assert!(!is_trusted, "{mutual} {more}: {reason}"),
             Err(other) => panic!("{mutual} {more}: {other:?}"),
         }
+    }
+}
+
+/// E9: the store gets another authority, or the agent's certificate is replaced. The new file is read while the output
+/// is held, also when certificate and key do not come at once.
+#[tokio::test]
+async fn certificates_that_are_replaced_on_disk_are_used_at_once() {
+    for mutual in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |from: &str, to: &str| {
+            std::fs::copy(format!("{FOLDER}/{from}"), folder.path().join(to)).unwrap();
+        };
+        place(if mutual { "ca.pem" } else { "stranger.pem" }, "ca.pem");
+        place("stranger.pem", "own.pem");
+        place("stranger.key", "own.key");
+        let path = folder.path().display();
+        let mut more = format!("tls_ca = '{path}/ca.pem'");
+        if mutual {
+            more += &format!("\ntls_cert = '{path}/own.pem'\ntls_key = '{path}/own.key'");
+        }
+        let state = tempfile::tempdir().unwrap();
+        let (destination, metrics) = destination("elasticsearch", &format!("'{}'", serve(mutual)), &more, state.path());
+        let shipping = tokio::spawn({
+            let destination = Arc::clone(&destination);
+            async move { ship(&destination, vec![bulk(0..1)]).await }
+        });
+        let begin = std::time::Instant::now();
+        while metrics.total(Metric::Requests) < 3 {
+            assert!(begin.elapsed().as_secs() < 20 && !shipping.is_finished(), "mutual {mutual}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert!(destination.is_held().is_some(), "mutual {mutual}");
+        place("ca.pem", "ca.pem");
+        place("server.pem", "own.pem");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        place("server.key", "own.key");
+        assert_eq!(shipping.await.unwrap(), counts(1, 0, 0), "mutual {mutual}");
+        assert_eq!(destination.is_held(), None);
     }
 }
