@@ -26,7 +26,8 @@ use crate::ship::{self, Destination, Settled};
 use crate::track::{self, Settlement, Tracker};
 
 use super::Error;
-use super::sources::Workers;
+use super::follow::Waiting;
+use super::sources::{Way, Workers};
 use super::worker::{Input, Worker};
 
 /// Batches that wait in a lane while one is sent.
@@ -135,8 +136,9 @@ impl Route {
     pub fn start(&self, common: &Common, tasks: &mut Tasks) -> Result<Workers, Error> {
         let mut ways = Vec::new();
         for index in 0..common.share.workers {
-            let (way, inputs) = mpsc::channel::<Input>(INPUTS);
-            let worker = self.worker(inputs, common, &mut tasks.lanes)?;
+            let (sender, inputs) = mpsc::channel::<Input>(INPUTS);
+            let way = Way { inputs: sender, files: Waiting::default() };
+            let worker = self.worker(inputs, way.files.clone(), common, &mut tasks.lanes)?;
             let (ended, end) = oneshot::channel();
             std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
                 worker.run();
@@ -152,6 +154,7 @@ impl Route {
     fn worker(
         &self,
         inputs: mpsc::Receiver<Input>,
+        waiting: Waiting,
         common: &Common,
         lanes: &mut JoinSet<Result<(), ship::Error>>,
     ) -> Result<Worker, Error> {
@@ -164,6 +167,7 @@ impl Route {
         Ok(Worker {
             runtime: tokio::runtime::Handle::current(),
             inputs,
+            waiting,
             pipeline: Pipeline::new(Arc::clone(&common.rules), encoder, when),
             part: Part::default(),
             packer,

@@ -1,11 +1,11 @@
 //! The sources known: how one is found again, and how far it is settled. Pure: no disk, no clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
 use crate::base::counts::Counts;
-use crate::base::identity::{Likeness, compare};
+use crate::base::identity::{Absent, Likeness, compare};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
@@ -36,6 +36,16 @@ pub struct Tracked {
     is_finished: bool,
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
+    /// Bytes in a file when it was last looked at.
+    size: u64,
+    /// See [`Resume::unread`].
+    unread: u64,
+    /// Whether this run has found it, or looked for it in vain.
+    is_sought: bool,
+    /// Whether something reads it now.
+    is_followed: bool,
+    /// See [`SavedSource::missing`].
+    missing: Option<u64>,
 }
 
 /// A source as it is found.
@@ -72,6 +82,59 @@ impl Sources {
         }
     }
 
+    /// Takes note of a file that is there, with its bytes where it was looked at.
+    pub fn saw(&mut self, id: SourceId, size: Option<u64>, now_ms: i64) {
+        if let Some(tracked) = self.by_id.get_mut(&id) {
+            tracked.size = size.unwrap_or(tracked.size);
+            (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
+        }
+    }
+
+    /// Nothing reads it any more. It may be found again.
+    pub fn let_go(&mut self, id: SourceId) {
+        if let Some(tracked) = self.by_id.get_mut(&id) {
+            tracked.is_followed = false;
+        }
+    }
+
+    /// The files that this run has neither found nor sought, of the `[source.NAME]`s for which `keep_ms` says how long one
+    /// that is gone is remembered. Those with an inode in `resting` are there and not read now. What is gone for longer
+    /// than it is remembered is let go.
+    pub fn absent(
+        &mut self,
+        resting: &BTreeSet<u64>,
+        keep_ms: impl Fn(&str) -> Option<i64>,
+        now_ms: i64,
+    ) -> Vec<Absent> {
+        let mut absent = Vec::new();
+        for (id, tracked) in &mut self.by_id {
+            let Identity::File { inode, .. } = &tracked.identity else { continue };
+            let Some(keep_ms) = keep_ms(&tracked.name) else { continue };
+            if tracked.is_followed || resting.contains(inode) {
+                (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
+            } else if !tracked.is_sought {
+                absent.push(tracked.absent(*id));
+            } else if tracked.seen_ms.saturating_add(keep_ms) < now_ms {
+                tracked.is_finished = true;
+            }
+        }
+        absent
+    }
+
+    /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
+    /// bytes.
+    pub fn miss(&mut self, id: SourceId) -> u64 {
+        let Some(tracked) = self.by_id.get_mut(&id) else { return 0 };
+        tracked.is_sought = true;
+        if tracked.missing.is_some() {
+            return 0;
+        }
+        let bytes = tracked.size.saturating_sub(tracked.offset());
+        tracked.counts.lost_bytes += bytes;
+        tracked.missing = Some(bytes);
+        bytes
+    }
+
     /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
     pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
@@ -101,6 +164,8 @@ impl Sources {
             counts: saved.counts,
             generation: saved.generation,
             seen_ms: saved.seen_ms,
+            size: saved.size,
+            missing: saved.missing,
             // What a pipe gave is gone with the run that read it.
             is_finished: matches!(saved.identity, Identity::Stdin { .. }),
             ..Tracked::new(&saved.name, &saved.identity)
@@ -172,14 +237,44 @@ impl Tracked {
             read_to: None,
             is_finished: false,
             replay: Vec::new(),
+            size: 0,
+            unread: 0,
+            is_sought: false,
+            is_followed: false,
+            missing: None,
         }
     }
 
-    /// Takes in what may have changed since it was last seen: its name, its path, a longer head.
-    pub fn refresh(&mut self, name: &str, seen: &Identity, now_ms: i64) {
+    /// Takes in what may have changed since it was last seen: its name, its path, a longer head, its size. One that was
+    /// counted as missing is not lost after all.
+    pub fn refresh(&mut self, name: &str, seen: &Seen<'_>, now_ms: i64) {
         name.clone_into(&mut self.name);
-        self.take_identity(seen);
-        self.seen_ms = now_ms;
+        self.take_identity(seen.identity);
+        self.counts.lost_bytes = self.counts.lost_bytes.saturating_sub(self.missing.take().unwrap_or(0));
+        if self.position().is_some() {
+            self.unread = self.size.saturating_sub(self.offset());
+        }
+        (self.size, self.seen_ms, self.is_sought) = (seen.len, now_ms, true);
+        (self.is_followed, self.is_finished) = (true, false);
+    }
+
+    /// Where reading goes on in this generation of a file: the offset and the guard before it.
+    fn position(&self) -> Option<(u64, u64)> {
+        match self.read_to.as_ref().or(self.cursor.as_ref()) {
+            Some(Cursor::File { generation, offset, guard }) if *generation == self.generation => {
+                Some((*offset, *guard))
+            }
+            _ => None,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        self.position().map_or(0, |(offset, _)| offset)
+    }
+
+    fn absent(&self, id: SourceId) -> Absent {
+        let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
+        Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
     }
 
     /// Where to go on: after what this run has read already, else after what is settled.
@@ -193,7 +288,7 @@ impl Tracked {
         };
         let replay = self.replay.clone();
         self.replay.retain(|note| note.generation >= self.generation);
-        Resume { id, generation: self.generation, cursor, path, replay }
+        Resume { id, generation: self.generation, cursor, path, replay, unread: std::mem::take(&mut self.unread) }
     }
 
     /// Takes a new identity: the head has grown, the file was renamed, or truncated.
@@ -219,7 +314,7 @@ impl Tracked {
     /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also
     /// holds the length of the file written.
     pub fn noted(&self, id: SourceId) -> SavedSource {
-        SavedSource { cursor: None, counts: Counts::default(), ..self.saved(id) }
+        SavedSource { cursor: None, counts: Counts::default(), size: 0, missing: None, ..self.saved(id) }
     }
 
     /// What a checkpoint holds of it.
@@ -232,10 +327,14 @@ impl Tracked {
             seen_ms: self.seen_ms,
             cursor: self.cursor.clone(),
             counts: self.counts.clone(),
+            size: self.size,
+            missing: self.missing,
         }
     }
 
     fn truncate(&mut self) {
+        self.unread = self.size.saturating_sub(self.offset());
+        self.size = 0;
         self.generation += 1;
         self.read_to = None;
         self.cursor = None;

@@ -9,7 +9,7 @@ mod known;
 mod store;
 mod watermark;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ pub use store::{Error, Hold, hold};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
+use crate::base::identity::Absent;
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 pub use known::Seen;
 use known::Sources;
@@ -97,7 +98,7 @@ impl Tracker {
         let state = &mut *state;
         let (id, is_news) = state.sources.find_or_take(name, seen, minted);
         let tracked = state.sources.get_mut(id);
-        tracked.refresh(name, seen.identity, now_ms);
+        tracked.refresh(name, seen, now_ms);
         if is_news {
             let entry = Entry::Source(state.sources.get_mut(id).noted(id));
             state.note(entry)?;
@@ -165,6 +166,34 @@ impl Tracker {
         let mut state = self.lock();
         state.sources.get_mut(id).counts.lost_bytes += bytes;
         state.dirty = true;
+    }
+
+    /// Takes note of files that are there, with their bytes where they were looked at: what is unread of one can be told
+    /// when it is gone.
+    pub fn saw(&self, files: impl Iterator<Item = (SourceId, Option<u64>)>, now_ms: i64) {
+        let mut state = self.lock();
+        files.for_each(|(id, size)| state.sources.saw(id, size, now_ms));
+    }
+
+    /// A file is no longer read. It may be found again.
+    pub fn let_go(&self, id: SourceId) {
+        self.lock().sources.let_go(id);
+    }
+
+    /// The files known from earlier runs that this one has neither found nor sought, of the `[source.NAME]`s for which
+    /// `keep_ms` says how long one that is gone is remembered. `resting`: inodes of files that are there and need not be
+    /// read.
+    #[must_use]
+    pub fn absent(&self, resting: &BTreeSet<u64>, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> Vec<Absent> {
+        self.lock().sources.absent(resting, keep_ms, now_ms)
+    }
+
+    /// A file that is gone cannot be found. Gives the bytes of it that are lost, as far as is known: once, over all runs.
+    #[must_use]
+    pub fn miss(&self, id: SourceId) -> u64 {
+        let mut state = self.lock();
+        state.dirty = true;
+        state.sources.miss(id)
     }
 
     /// Makes all notes so far durable: before a batch is first sent.

@@ -57,6 +57,12 @@ pub struct SavedSource {
     pub cursor: Option<Cursor>,
     /// What became of its lines up to there.
     pub counts: Counts,
+    /// Bytes that a file had when it was last looked at.
+    #[serde(default)]
+    pub size: u64,
+    /// A file that could not be found again, and how many bytes of it were counted as lost for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
 }
 
 /// One line of the notes.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn resume(generation: u32, cursor: Option<Cursor>, replay: Vec<Note>) -> Resume {
-    Resume { id: SourceId::new(1), generation, cursor, path: None, replay }
+    Resume { id: SourceId::new(1), generation, cursor, path: None, replay, unread: 0 }
 }
 
 fn note(chunk: &Chunk) -> Note {
