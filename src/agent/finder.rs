@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::base::fault::Fault;
-use crate::base::identity::Absent;
+use crate::base::identity::{Absent, Inode};
 use crate::base::metrics::Metric;
 use crate::base::source::{Cursor, Identity, SourceId};
 use crate::collect::discover::{Discover, Event, Found, Releases, Whereabouts, is_limit_of_open_files, seek};
@@ -113,7 +113,7 @@ impl Finder {
     fn follow(&mut self, found: Found) {
         let path = found.path.to_string_lossy().into_owned();
         let Some(config) = self.configs.get(&found.source_name).cloned() else { return };
-        let len = found.len();
+        let len = found.size();
         let resume = {
             let seen = Seen { identity: &found.identity, len, head_of: &|len| found.head_of(len) };
             // What cannot be read now cannot be read by its follower either, which says so.
@@ -167,10 +167,9 @@ impl Finder {
 
     /// Seeks the files that were followed by an earlier run and that no glob leads to now. `false`: not all could be
     /// sought, for want of open files.
-    fn roll_call(&mut self, resting: &BTreeSet<u64>) -> bool {
+    fn roll_call(&mut self, resting: &BTreeSet<Inode>) -> bool {
         let now_ms = clock::now_ms();
-        let keep_ms = |name: &str| self.configs.get(name).map(file::Config::forget_after_ms);
-        let absent = self.shared.tracker.absent(resting, keep_ms, now_ms);
+        let absent = self.shared.tracker.absent(resting, |name| self.configs.contains_key(name), now_ms);
         let mut is_whole = true;
         for (one, sought) in seek(absent) {
             match sought {
@@ -182,6 +181,7 @@ impl Finder {
                 Whereabouts::Unknown(error) => self.tell_unknown(&one, &error),
             }
         }
+        self.shared.tracker.forget(|name| self.configs.get(name).map(file::Config::forget_after_ms), now_ms);
         is_whole
     }
 
@@ -219,4 +219,99 @@ fn path_of(one: &Absent) -> &str {
 
 fn begins_later(cursor: &Cursor) -> bool {
     matches!(cursor, Cursor::File { offset: 1.., .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write;
+
+    use tokio::sync::{mpsc, watch};
+
+    use super::super::follow::Waiting;
+    use super::super::sources::Way;
+    use super::*;
+    use crate::track::Tracker;
+
+    /// A folder of logs, and a worker that takes nothing by itself.
+    struct Scene {
+        folder: tempfile::TempDir,
+        discover: Discover,
+        finder: Finder,
+        files: Waiting,
+        _inputs: mpsc::Receiver<Input>,
+    }
+
+    impl Scene {
+        fn new(change: impl FnOnce(&mut file::Config)) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let include = vec![folder.path().join("*.log").display().to_string()];
+            let mut config = file::Config { include, ..file::Config::default() };
+            change(&mut config);
+            let sources = vec![("app".into(), config)];
+            let discover = Discover::new(&sources, &[]).unwrap();
+            let (inputs, _inputs) = mpsc::channel(1);
+            let files = Waiting::default();
+            let workers = Workers(vec![Way { inputs, files: files.clone() }]);
+            let finder = Finder::new(sources, discover.releases(), shared(), workers);
+            Self { folder, discover, finder, files, _inputs }
+        }
+
+        fn append(&self, name: &str, text: &str) {
+            let mut file = File::options().append(true).create(true).open(self.folder.path().join(name)).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+
+        /// How many files have come to the worker.
+        fn followed(&self) -> usize {
+            let mut follows = Vec::new();
+            self.files.move_to(&mut follows);
+            follows.len()
+        }
+    }
+
+    fn shared() -> Shared {
+        Shared {
+            tracker: Arc::new(Tracker::open(None).unwrap()),
+            metrics: Arc::default(),
+            seldom: Arc::default(),
+            machine: "m".into(),
+            once: false,
+            stop: Arc::default(),
+            stop_tasks: watch::channel(false).1,
+        }
+    }
+
+    #[test]
+    fn a_file_whose_follower_cannot_be_made_is_tried_again_when_it_changes() {
+        let mut scene = Scene::new(|config| config.start = file::Start::End);
+        scene.append("a.log", "one\n");
+        let mut found = scene.discover.scan_once().remove(0);
+        // Opened for writing only: reading it fails, as on a broken disk.
+        found.file = File::options().append(true).open(&found.path).unwrap();
+        scene.finder.follow(found);
+        assert_eq!(scene.followed(), 0);
+        assert!(scene.discover.scan_once().is_empty(), "not before it changes");
+        scene.append("a.log", "two\n");
+        let found = scene.discover.scan_once().remove(0);
+        scene.finder.follow(found);
+        assert_eq!(scene.followed(), 1);
+    }
+
+    /// Else this test would never end.
+    #[test]
+    fn a_busy_worker_holds_up_no_file() {
+        let mut scene = Scene::new(|_| ());
+        for number in 0..20 {
+            scene.append(&format!("{number}.log"), "one\n");
+        }
+        let found = scene.discover.scan_once();
+        let keys: Vec<_> = found.iter().filter_map(key_of).collect();
+        found.into_iter().for_each(|found| scene.finder.take(Event::Found(found)));
+        keys.iter().for_each(|key| scene.finder.take(Event::Changed(*key)));
+        keys.iter().for_each(|key| scene.finder.take(Event::Renamed(*key, PathBuf::new())));
+        fs::remove_dir_all(scene.folder.path()).unwrap();
+        assert_eq!(scene.followed(), 20, "open, though they are gone");
+        fs::create_dir(scene.folder.path()).unwrap();
+    }
 }

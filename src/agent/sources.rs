@@ -80,7 +80,7 @@ pub struct Shared {
     /// Told to threads: read no more.
     pub stop: Arc<AtomicBool>,
     /// The same, told to tasks.
-    stop_tasks: watch::Receiver<bool>,
+    pub stop_tasks: watch::Receiver<bool>,
 }
 
 impl Shared {

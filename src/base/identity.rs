@@ -2,6 +2,9 @@
 
 use super::source::{Identity, SourceId, fingerprint};
 
+/// An inode number and its time of birth, where the file system keeps one: together they are never used again.
+pub type Inode = (u64, Option<u64>);
+
 /// A file that was followed and that no glob leads to now: what it takes to know it where it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent {

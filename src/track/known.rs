@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
 use crate::base::counts::Counts;
-use crate::base::identity::{Absent, Likeness, compare};
+use crate::base::identity::{Absent, Inode, Likeness, compare};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
@@ -97,28 +97,34 @@ impl Sources {
         }
     }
 
-    /// The files that this run has neither found nor sought, of the `[source.NAME]`s for which `keep_ms` says how long one
-    /// that is gone is remembered. Those with an inode in `resting` are there and not read now. What is gone for longer
-    /// than it is remembered is let go.
-    pub fn absent(
-        &mut self,
-        resting: &BTreeSet<u64>,
-        keep_ms: impl Fn(&str) -> Option<i64>,
-        now_ms: i64,
-    ) -> Vec<Absent> {
+    /// The files that this run has neither found nor sought, of the `[source.NAME]`s that `is_wanted`. Those
+    /// `resting` are there and not read now.
+    pub fn absent(&mut self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
         let mut absent = Vec::new();
         for (id, tracked) in &mut self.by_id {
-            let Identity::File { inode, .. } = &tracked.identity else { continue };
-            let Some(keep_ms) = keep_ms(&tracked.name) else { continue };
-            if tracked.is_followed || resting.contains(inode) {
+            let Identity::File { inode, birth_ns, .. } = &tracked.identity else { continue };
+            if tracked.is_followed || resting.contains(&(*inode, *birth_ns)) {
                 (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
-            } else if !tracked.is_sought {
+            } else if !tracked.is_sought && is_wanted(&tracked.name) {
                 absent.push(tracked.absent(*id));
-            } else if tracked.seen_ms.saturating_add(keep_ms) < now_ms {
-                tracked.is_finished = true;
             }
         }
         absent
+    }
+
+    /// Lets go of the files that were not seen for longer than `keep_ms` says for their `[source.NAME]`, once they were
+    /// sought. Whether there are any.
+    pub fn forget(&mut self, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> bool {
+        let mut is_news = false;
+        for tracked in self.by_id.values_mut().filter(|tracked| matches!(tracked.identity, Identity::File { .. })) {
+            let is_gone = tracked.is_sought && !tracked.is_followed && !tracked.is_finished;
+            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.seen_ms.saturating_add(keep_ms) < now_ms)
+            {
+                tracked.is_finished = true;
+                is_news = true;
+            }
+        }
+        is_news
     }
 
     /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
@@ -129,7 +135,8 @@ impl Sources {
         if tracked.missing.is_some() {
             return 0;
         }
-        let bytes = tracked.size.saturating_sub(tracked.offset());
+        let noted = tracked.replay.iter().filter(|note| note.generation == tracked.generation).map(|note| note.end);
+        let bytes = noted.fold(tracked.size, u64::max).saturating_sub(tracked.offset());
         tracked.counts.lost_bytes += bytes;
         tracked.missing = Some(bytes);
         bytes
@@ -188,7 +195,7 @@ impl Sources {
                     tracked.cursor = tracked.cursor.take().or(saved.cursor);
                 }
                 Some(_) => {}
-                None => self.restore(saved),
+                None => self.restore(*saved),
             },
         }
     }

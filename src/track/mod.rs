@@ -18,7 +18,7 @@ pub use store::{Error, Hold, hold};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
-use crate::base::identity::Absent;
+use crate::base::identity::{Absent, Inode};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 pub use known::Seen;
 use known::Sources;
@@ -42,6 +42,8 @@ struct State {
     gone: BTreeMap<String, Counts>,
     /// Something changed since the last checkpoint.
     dirty: bool,
+    /// There are notes that were told and must not be told to the next run.
+    has_told_notes: bool,
     /// Counts what moved a watermark: a sign of progress.
     settled: u64,
     /// Why the last checkpoint could not be written.
@@ -71,6 +73,7 @@ impl Tracker {
             written: None,
             gone: BTreeMap::new(),
             dirty: true,
+            has_told_notes: false,
             settled: 0,
             trouble: None,
         };
@@ -100,11 +103,13 @@ impl Tracker {
         let tracked = state.sources.get_mut(id);
         tracked.refresh(name, seen, now_ms);
         if is_news {
-            let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+            let entry = Entry::Source(Box::new(state.sources.get_mut(id).noted(id)));
             state.note(entry)?;
         }
         state.dirty = true;
-        Ok(state.sources.get_mut(id).resume(id))
+        let resume = state.sources.get_mut(id).resume(id);
+        state.has_told_notes |= resume.replay.iter().any(|note| note.generation < resume.generation);
+        Ok(resume)
     }
 
     /// Takes a new identity of a source that is being read: its head has grown, it was renamed, or truncated. To be
@@ -116,7 +121,7 @@ impl Tracker {
         let mut state = self.lock();
         state.sources.get_mut(id).identify(identity, generation);
         state.dirty = true;
-        let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+        let entry = Entry::Source(Box::new(state.sources.get_mut(id).noted(id)));
         state.note(entry)
     }
 
@@ -128,7 +133,7 @@ impl Tracker {
         let mut state = self.lock();
         let tracked = state.sources.get_mut(id);
         tracked.cursor.get_or_insert_with(|| cursor.clone());
-        let entry = Entry::Source(tracked.saved(id));
+        let entry = Entry::Source(Box::new(tracked.saved(id)));
         state.dirty = true;
         state.note(entry)
     }
@@ -180,12 +185,19 @@ impl Tracker {
         self.lock().sources.let_go(id);
     }
 
-    /// The files known from earlier runs that this one has neither found nor sought, of the `[source.NAME]`s for which
-    /// `keep_ms` says how long one that is gone is remembered. `resting`: inodes of files that are there and need not be
-    /// read.
+    /// The files known from earlier runs that this one has neither found nor sought, of the `[source.NAME]`s that
+    /// `is_wanted`. `resting`: files that are there and need not be read.
     #[must_use]
-    pub fn absent(&self, resting: &BTreeSet<u64>, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> Vec<Absent> {
-        self.lock().sources.absent(resting, keep_ms, now_ms)
+    pub fn absent(&self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
+        self.lock().sources.absent(resting, is_wanted, now_ms)
+    }
+
+    /// Lets go of the files that were not seen for longer than `keep_ms` says for their `[source.NAME]` (`None`: for ever),
+    /// as soon as all of them is settled.
+    pub fn forget(&self, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) {
+        let mut state = self.lock();
+        let is_news = state.sources.forget(keep_ms, now_ms);
+        state.dirty |= is_news;
     }
 
     /// A file that is gone cannot be found. Gives the bytes of it that are lost, as far as is known: once, over all runs.
@@ -224,7 +236,9 @@ impl Tracker {
     /// # Errors
     /// As the file system gives them; the old checkpoint then still holds.
     pub fn save(&self) -> Result<(), Error> {
-        let roll = self.lock().store.as_ref().is_some_and(Store::notes_are_long);
+        let state = self.lock();
+        let roll = state.has_told_notes || state.store.as_ref().is_some_and(Store::notes_are_long);
+        drop(state);
         self.save_with(roll)
     }
 
@@ -357,6 +371,7 @@ impl State {
         let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
         if roll {
             store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
+            self.has_told_notes = false;
         }
         self.dirty = false;
         self.sources.retire(&mut self.gone);

@@ -70,7 +70,7 @@ pub struct SavedSource {
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
     /// A source found for the first time, or truncated since.
-    Source(SavedSource),
+    Source(Box<SavedSource>),
     /// A chunk read.
     Chunk(Note),
 }

@@ -28,6 +28,7 @@ pub use self::seek::{Whereabouts, seek};
 use self::watch::Watch;
 use super::file::{Config, Start};
 use super::identity::{self, FileKey};
+use crate::base::identity::Inode;
 use crate::base::source::Identity;
 
 /// What discovery tells.
@@ -40,8 +41,8 @@ pub enum Event {
     /// A followed file has another path now, which the globs match too.
     Renamed(FileKey, PathBuf),
     /// All files that the globs match were told of: it is time to see whether any is missing. Told after the first whole
-    /// look and every [`ROLL_CALL_EVERY`]. With the inodes of the files that are there and not followed now.
-    RollCall(BTreeSet<u64>),
+    /// look and every [`ROLL_CALL_EVERY`]. With the files that are there and not followed now.
+    RollCall(BTreeSet<Inode>),
 }
 
 /// A file to follow, open.
@@ -64,7 +65,7 @@ pub struct Found {
 impl Found {
     /// Bytes in it now.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.unpacked_len.unwrap_or_else(|| self.file.metadata().map_or(0, |metadata| metadata.len()))
     }
 
@@ -114,6 +115,8 @@ struct Sought {
 #[derive(Debug)]
 struct Known {
     path: PathBuf,
+    /// When it was made, in ns since 1970: with the inode, what is never used again.
+    birth_ns: Option<u64>,
     /// The last scan that saw it.
     scan: u64,
     /// The last scan that saw it at `path`.
@@ -286,10 +289,11 @@ impl Discover {
         }
     }
 
-    /// The inodes of the files that are there and not followed.
+    /// The files that are there and not followed.
     #[must_use]
-    pub fn resting(&self) -> BTreeSet<u64> {
-        self.known.iter().filter(|(_, known)| known.rest.is_some()).map(|(key, _)| key.inode).collect()
+    pub fn resting(&self) -> BTreeSet<Inode> {
+        let resting = self.known.iter().filter(|(_, known)| known.rest.is_some());
+        resting.map(|(key, known)| (key.inode, known.birth_ns)).collect()
     }
 
     /// The regular files whose paths match, and what cannot be read on the way.
@@ -356,7 +360,7 @@ impl Discover {
             let begin = self.begin(candidate);
             let len = candidate.metadata.len();
             let rest = Rest { len, modified: candidate.metadata.modified().ok(), begin };
-            self.remember(key, candidate.path.clone(), Some(rest));
+            self.remember(&candidate.metadata, candidate.path.clone(), Some(rest));
         }
         !is_old
     }
@@ -376,7 +380,7 @@ impl Discover {
         }
         let begin = rest.map_or_else(|| self.begin(candidate), |rest| rest.begin);
         let identity = identity::of(&file, &candidate.path)?;
-        self.remember(key, candidate.path.clone(), None);
+        self.remember(&metadata, candidate.path.clone(), None);
         let source_name = Arc::clone(&self.sources[candidate.source].name);
         let path = candidate.path.clone();
         Ok(Some(Found { source_name, path, file, identity, begin, unpacked_len: None }))
@@ -390,8 +394,9 @@ impl Discover {
         }
     }
 
-    fn remember(&mut self, key: FileKey, path: PathBuf, rest: Option<Rest>) {
-        let known = Known { path, scan: self.scans, scan_at_path: self.scans, other_path: None, rest };
+    fn remember(&mut self, metadata: &Metadata, path: PathBuf, rest: Option<Rest>) {
+        let (key, birth_ns) = (FileKey::of(metadata), identity::birth_ns(metadata));
+        let known = Known { path, birth_ns, scan: self.scans, scan_at_path: self.scans, other_path: None, rest };
         self.known.insert(key, known);
     }
 

@@ -82,8 +82,13 @@ fn list(folder: &Path) -> io::Result<Vec<Name>> {
 
 /// By its inode, else by its content.
 fn find(one: &Absent, path: &Path, entries: &[Name], taken: &mut BTreeSet<PathBuf>) -> io::Result<Whereabouts> {
-    let Identity::File { inode, .. } = &one.identity else { return Ok(Whereabouts::Kept) };
-    if let Some(entry) = entries.iter().find(|entry| FileKey::of(&entry.metadata).inode == *inode) {
+    let Identity::File { inode, birth_ns, .. } = &one.identity else { return Ok(Whereabouts::Kept) };
+    // An inode may be another's by now.
+    let is_it = |entry: &&Name| {
+        FileKey::of(&entry.metadata).inode == *inode
+            && identity::birth_ns(&entry.metadata).zip(*birth_ns).is_none_or(|(seen, known)| seen == known)
+    };
+    if let Some(entry) = entries.iter().find(is_it) {
         if entry.path == path {
             return Ok(Whereabouts::Kept);
         }
@@ -200,7 +205,7 @@ mod tests {
     fn shown(whereabouts: &Whereabouts) -> (&'static str, u64) {
         match whereabouts {
             Whereabouts::Found(found) => {
-                (if found.unpacked_len.is_some() { "compressed" } else { "renamed" }, found.len())
+                (if found.unpacked_len.is_some() { "compressed" } else { "renamed" }, found.size())
             }
             Whereabouts::Kept => ("kept", 0),
             Whereabouts::Over => ("over", 0),
@@ -214,7 +219,7 @@ mod tests {
     fn a_file_is_found_where_it_went() {
         /// Name, what happened, and what is found.
         type Row = (&'static str, fn(&Scene), (&'static str, u64));
-        let rows: [Row; 12] = [
+        let rows: [Row; 13] = [
             ("still there", |_| (), ("kept", 0)),
             ("removed", |scene| fs::remove_file(scene.path("app.log")).unwrap(), ("nowhere", 0)),
             ("renamed", |scene| fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap(), ("renamed", 11)),
@@ -235,9 +240,22 @@ mod tests {
                 },
                 ("nowhere", 0),
             ),
+            (
+                "compressed, its inode used again at its path",
+                |scene| {
+                    gone(scene, "app.log.1.gz", MORE);
+                    // File systems give a freed number out again at once, or never.
+                    fs::write(scene.path("app.log"), READ).unwrap();
+                },
+                ("compressed", 15),
+            ),
             ("compressed, grown", |scene| gone(scene, "app.log.1.gz", MORE), ("compressed", 15)),
             ("compressed, dated", |scene| gone(scene, "app.log-20261125.gz", MORE), ("compressed", 15)),
-            ("compressed, dated before its ending", |scene| gone(scene, "app-20261125.log.gz", MORE), ("compressed", 15)),
+            (
+                "compressed, dated before its ending",
+                |scene| gone(scene, "app-20261125.log.gz", MORE),
+                ("compressed", 15),
+            ),
             ("compressed, read before", |scene| gone(scene, "app.log.1.gz", READ), ("over", 0)),
             ("compressed, another's", |scene| gone(scene, "app.log.1.gz", "header\nsix\ntwo\n"), ("nowhere", 0)),
             ("compressed, of another name", |scene| gone(scene, "web.log.1.gz", MORE), ("nowhere", 0)),

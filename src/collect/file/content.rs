@@ -205,7 +205,8 @@ mod tests {
 
     fn packed(content: &[u8], members: usize) -> File {
         let mut file = tempfile::tempfile().unwrap();
-        let parts = if content.is_empty() { vec![content] } else { content.chunks(content.len().div_ceil(members)).collect() };
+        let parts =
+            if content.is_empty() { vec![content] } else { content.chunks(content.len().div_ceil(members)).collect() };
         for part in parts {
             let mut encoder = GzEncoder::new(&mut file, Compression::fast());
             encoder.write_all(part).unwrap();
@@ -223,9 +224,18 @@ mod tests {
         let content = text(2_000);
         let mut packed = Content::new(packed(&content, 3), Some(2_000)).unwrap();
         let mut bytes = Vec::new();
-        for (at, want) in
-            [(0, 64), (0, 300), (64, 500), (500, 700), (1_136, 100), (0, 64), (1_900, 500), (1_836, 64), (40, 400), (2_000, 9)]
-        {
+        for (at, want) in [
+            (0, 64),
+            (0, 300),
+            (64, 500),
+            (500, 700),
+            (1_136, 100),
+            (0, 64),
+            (1_900, 500),
+            (1_836, 64),
+            (40, 400),
+            (2_000, 9),
+        ] {
             packed.read_up_to(at, want, &mut bytes).unwrap();
             let at = at as usize;
             assert_eq!(bytes, content[at..content.len().min(at + want)], "{want} at {at}");

@@ -313,7 +313,9 @@ impl Follower {
     /// laid out beforehand, not a hole.
     fn look_back_into_hole(&mut self) -> io::Result<()> {
         let is_in_hole = !self.has_begun && self.offset > 0;
-        if is_in_hole && !Before::read(&mut self.content, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero) {
+        if is_in_hole
+            && !Before::read(&mut self.content, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero)
+        {
             (self.offset, self.before, self.first) = (0, Before::START, Before::START);
         }
         Ok(())

@@ -85,7 +85,8 @@ impl Follower {
     fn were_zeros_written_to(&mut self) -> io::Result<bool> {
         let len = self.zeros_passed().min(GUARD_BYTES as u64);
         Ok(len > 0
-            && !Before::read(&mut self.content, self.zeros.start + len)?.is_some_and(|before| before.ends_in_zeros(len)))
+            && !Before::read(&mut self.content, self.zeros.start + len)?
+                .is_some_and(|before| before.ends_in_zeros(len)))
     }
 
     /// How many NUL bytes end what was passed.
