@@ -3,6 +3,7 @@
 //! them only what tells one from another.
 
 mod globs;
+mod own;
 mod seek;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ use rustix::process::{Resource, getrlimit};
 use tracing::{info, warn};
 
 use self::globs::Globs;
+use self::own::Own;
 pub use self::seek::{Whereabouts, seek};
 use self::watch::Watch;
 use super::file::{Config, Start};
@@ -86,10 +88,7 @@ impl Found {
 #[derive(Debug)]
 pub struct Discover {
     sources: Vec<Sought>,
-    own: Vec<PathBuf>,
-    /// The files to which the agent's own output and messages go, and those of them that were said to.
-    own_streams: BTreeSet<FileKey>,
-    told_streams: BTreeSet<FileKey>,
+    own: Own,
     poll: Duration,
     scans: u64,
     roll_called: Option<Instant>,
@@ -193,9 +192,7 @@ impl Discover {
         let poll = sources.iter().map(|(_, config)| config.poll.0).min();
         Ok(Self {
             sources: sources.iter().map(sought).collect::<Result<_, _>>()?,
-            own: own.iter().map(|path| canonical(path)).collect(),
-            own_streams: own_streams(),
-            told_streams: BTreeSet::new(),
+            own: Own::new(own),
             roll_called: None,
             has_packed: BTreeSet::new(),
             poll: poll.unwrap_or(Config::default().poll.0),
@@ -350,7 +347,7 @@ impl Discover {
             }
             return known.rest.as_mut().is_some_and(|rest| rest.has_changed(&candidate.metadata));
         }
-        if self.is_own(key, &candidate.path) {
+        if self.own.has(key, &candidate.path) {
             return false;
         }
         let sought = &self.sources[candidate.source];
@@ -445,17 +442,6 @@ impl Discover {
         let of_files = self.known.values().filter_map(|known| known.path.parent()).map(Path::to_owned);
         of_files.chain(self.sources.iter().flat_map(|sought| sought.globs.folders())).collect()
     }
-
-    fn is_own(&mut self, key: FileKey, path: &Path) -> bool {
-        if self.own_streams.contains(&key) {
-            if self.told_streams.insert(key) {
-                info!("{} is where the agent's own output or messages go; it is not read", path.display());
-            }
-            return true;
-        }
-        let path = canonical(path);
-        self.own.iter().any(|own| path.starts_with(own) || is_made_of(own, &path))
-    }
 }
 
 impl Rest {
@@ -480,21 +466,6 @@ fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
-/// The regular files that are standard output and error.
-fn own_streams() -> BTreeSet<FileKey> {
-    let key = |stream: BorrowedFd<'_>| {
-        let metadata = File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?;
-        metadata.is_file().then(|| FileKey::of(&metadata))
-    };
-    [key(io::stdout().as_fd()), key(io::stderr().as_fd())].into_iter().flatten().collect()
-}
-
-/// Whether `path` is named as what is made of `own` when it is rotated: its name with a dot and more.
-fn is_made_of(own: &Path, path: &Path) -> bool {
-    let rest = path.as_os_str().as_encoded_bytes().strip_prefix(own.as_os_str().as_encoded_bytes());
-    rest.is_some_and(|rest| rest.starts_with(b".")) && path.parent() == own.parent()
-}
-
 fn report_found(found: Option<Found>, report: &mut dyn FnMut(Event)) {
     if let Some(found) = found {
         report(Event::Found(found));
@@ -512,16 +483,4 @@ fn is_kept_free(file: &File) -> bool {
 #[must_use]
 pub fn is_limit_of_open_files(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-}
-
-/// The path without symbolic links, as far as it exists.
-fn canonical(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match (absolute.parent(), absolute.file_name()) {
-        (Some(parent), Some(name)) => canonical(parent).join(name),
-        _ => absolute,
-    }
 }

@@ -150,7 +150,7 @@ fn a_file_that_is_gone_is_forgotten() {
 #[test]
 fn rotations_while_the_store_takes_nothing_lose_nothing() {
     const FIRST: u64 = 200_000;
-    const ROUNDS: u64 = 5;
+    const ROUNDS: u64 = 12;
     let ground = Ground::new();
     let pipe = ground.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
