@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::base::quantity::Span;
 use crate::collect::docker;
 use crate::config::{self, Config, Extent, Severity};
-use crate::{admin, agent};
+use crate::{admin, agent, output};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,13 +162,14 @@ fn run(arguments: &Run) -> Exit {
     };
     let variable = std::env::var(admin::log::VARIABLE).ok();
     admin::log::begin(config.agent.log_format, config.agent.log_level, variable.as_deref());
-    match agent::run(
-        config,
-        agent::Options { once: arguments.once, wait: arguments.wait, progress: progress(arguments.once) },
-    ) {
+    let progress = progress(arguments.once, &config);
+    match agent::run(config, agent::Options { once: arguments.once, wait: arguments.wait, progress }) {
         Ok(summary) => finished(&summary, arguments.once),
         Err(error) => {
             say(&format!("error: {error}\n"));
+            if let Some(hint) = error.hint() {
+                say(&format!("hint: {hint}\n"));
+            }
             // Start-up can find what the file's text does not tell, such as a secret's file that has gone.
             let wrong = matches!(error, agent::Error::Configuration(_));
             if wrong { Exit::Wrong } else { Exit::Internal }
@@ -176,9 +177,13 @@ fn run(arguments: &Run) -> Exit {
     }
 }
 
-/// Long work shows how far it is, where someone watches and the records do not go to the same screen.
-fn progress(once: bool) -> Option<fn(&agent::Summary)> {
-    let is_watched = once && std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+/// Long work shows how far it is, where someone watches and no records go to the same screen.
+fn progress(once: bool, config: &Config) -> Option<fn(&agent::Summary)> {
+    let shows_records = || {
+        let is_stdout = config.outputs.values().any(|one| one.output.kind == output::Kind::Stdout);
+        is_stdout && std::io::stdout().is_terminal()
+    };
+    let is_watched = once && std::io::stderr().is_terminal() && !shows_records();
     is_watched.then_some(|summary| say(&format!("\r\x1b[K{}\r", summary::line(summary))))
 }
 

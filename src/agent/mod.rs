@@ -67,6 +67,21 @@ pub enum Error {
     Died(&'static str),
 }
 
+impl Error {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::State(error) => error.hint(),
+            Self::Configuration(_) => Some("logferry check tells where it is written"),
+            Self::Source(sources::Error::Docker { .. }) => Some(
+                "is the engine running, and may this user use its socket (group docker)? `host` in the source says where it is",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl From<Vec<Fault>> for Error {
     fn from(faults: Vec<Fault>) -> Self {
         Self::Configuration(faults)
@@ -234,8 +249,8 @@ impl Agent {
         for route in self.routes.iter() {
             route.tracker.save()?;
         }
-        let interrupted = progress.is_stopping();
-        fault.map_or_else(|| Ok(Summary { interrupted, ..self.summary() }), Err)
+        let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
+        fault.map_or_else(|| Ok(Summary { interrupted, gave_up, ..self.summary() }), Err)
     }
 
     fn summary(&self) -> Summary {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::base::chunk::Chunk;
 use crate::base::clock;
@@ -146,7 +147,8 @@ pub fn start(
     if !files.is_empty() {
         finder::start(files, own_files, shared.clone(), workers.clone())?;
     }
-    tasks.spawn(hand_over(from_sources, Arc::clone(&finished), workers.clone()));
+    let stop = shared.stop_tasks.clone();
+    tasks.spawn(hand_over(from_sources, Arc::clone(&finished), workers.clone(), stop));
     Ok(Entrance { shared: shared.clone(), chunks, finished })
 }
 
@@ -171,11 +173,19 @@ pub fn start_stdin(
 /// Sources that will never have more. Each is told to its worker, after its last chunk.
 type Finished = Arc<Mutex<Vec<SourceId>>>;
 
+/// How long after a stop the last chunks may take to come.
+const LAST_CHUNK: Duration = Duration::from_millis(100);
+
 /// How soon a worker is told that a source is finished.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Brings chunks to the worker of their source.
-async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, workers: Workers) -> Result<(), Error> {
+async fn hand_over(
+    mut chunks: mpsc::Receiver<Chunk>,
+    finished: Finished,
+    workers: Workers,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
     let mut ticks = tokio::time::interval(FINISH_WITHIN);
     let mut open = true;
     while open {
@@ -185,6 +195,13 @@ async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, worker
                 None => open = false,
             },
             _ = ticks.tick() => {}
+            () = stopped(&mut stop) => {
+                // What was read before the stop may not come again.
+                while let Ok(Some(chunk)) = timeout(LAST_CHUNK, chunks.recv()).await {
+                    workers.hand(chunk).await;
+                }
+                open = false;
+            }
         }
         let ids = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
         if ids.is_empty() {
@@ -199,6 +216,11 @@ async fn hand_over(mut chunks: mpsc::Receiver<Chunk>, finished: Finished, worker
         }
     }
     Ok(())
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody is left who could ask for it: then it is over too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn finish(finished: &Finished, id: SourceId) {
@@ -236,6 +258,7 @@ fn standard_input(
     let identity = Identity::Stdin { began_ns: clock::now_ns().unsigned_abs() };
     let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
     let mut ways = Vec::new();
+    let stop = entrances.first().map(|entrance| Arc::clone(&entrance.shared.stop)).unwrap_or_default();
     for Entrance { shared, chunks, finished } in entrances {
         let id = resume(&shared, name, &seen, mint(&identity, None, &shared.machine)).id;
         ways.push((Arc::new(config.source(name, id, None)), chunks, finished));
@@ -243,11 +266,11 @@ fn standard_input(
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let give = |chunk: &Chunk| {
-            // A route that has ended takes no more.
-            ways.iter().fold(false, |taken, (source, chunks, _)| {
-                let chunk = Chunk { source: Arc::clone(source), ..chunk.clone() };
-                chunks.blocking_send(chunk).is_ok() || taken
-            })
+            for (source, chunks, _) in &ways {
+                // A route that has ended takes no more.
+                let _ = chunks.blocking_send(Chunk { source: Arc::clone(source), ..chunk.clone() });
+            }
+            !stop.load(Ordering::Relaxed)
         };
         let Some((source, ..)) = ways.first() else { return };
         let result = stdin::run(std::io::stdin().lock(), Arc::clone(source), config.max_line.as_usize(), give);

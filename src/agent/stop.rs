@@ -64,12 +64,13 @@ pub struct Progress {
     deadline: Option<Instant>,
     seen: (u64, u64),
     since: Instant,
+    has_given_up: bool,
 }
 
 impl Progress {
     /// A run that has just begun.
     pub fn new(options: Options) -> Self {
-        Self { options, deadline: None, seen: (0, 0), since: Instant::now() }
+        Self { options, deadline: None, seen: (0, 0), since: Instant::now(), has_given_up: false }
     }
 
     /// Whether a stop was asked for.
@@ -90,6 +91,12 @@ impl Progress {
             (self.seen, self.since) = (now, Instant::now());
         }
         let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        is_late || (self.options.once && self.since.elapsed() > self.options.wait)
+        self.has_given_up |= self.options.once && self.since.elapsed() > self.options.wait;
+        is_late || self.has_given_up
+    }
+
+    /// Whether it ended because nothing moved any more.
+    pub fn has_given_up(&self) -> bool {
+        self.has_given_up
     }
 }

@@ -13,6 +13,8 @@ pub struct Summary {
     pub outputs: Vec<(String, Fate)>,
     /// It was told to stop before all was read.
     pub interrupted: bool,
+    /// With `once`: nothing moved for so long that it was not waited for any longer.
+    pub gave_up: bool,
     /// How long it took.
     pub seconds: f64,
 }
@@ -47,13 +49,13 @@ impl Summary {
             let open = route.tracker.ledger().values().map(Counts::open).sum();
             (route.name.to_string(), Fate::of(&route.metrics, open))
         });
-        Self { outputs: outputs.collect(), interrupted: false, seconds: took.as_secs_f64() }
+        Self { outputs: outputs.collect(), interrupted: false, gave_up: false, seconds: took.as_secs_f64() }
     }
 
     /// Whether every line of every output is delivered, or dropped by a rule.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.interrupted && self.outputs.iter().all(|(_, fate)| fate.left() == 0)
+        !self.interrupted && !self.gave_up && self.outputs.iter().all(|(_, fate)| fate.left() == 0)
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::base::batch::{Batch, Span};
 use crate::base::chunk::Chunk;
@@ -83,6 +84,9 @@ pub struct Worker {
 /// How long a worker sleeps at most when there is nothing to read.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// How long after a stop the last chunks may take to come.
+const LAST_INPUT: Duration = Duration::from_millis(300);
+
 /// How often the lag is measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
@@ -111,9 +115,21 @@ impl Worker {
             }
             open = self.wait(open);
         }
+        self.take_last_chunks();
         self.seal();
         self.measured = None;
         self.measure_files();
+    }
+
+    /// After a stop: what was read elsewhere by then is still taken, since it may not come again. No file is read.
+    fn take_last_chunks(&mut self) {
+        let next =
+            |worker: &mut Self| worker.runtime.block_on(async { timeout(LAST_INPUT, worker.inputs.recv()).await });
+        while let Ok(Some(input)) = next(self) {
+            if let Input::Chunk(chunk) = input {
+                self.process(*chunk);
+            }
+        }
     }
 
     /// Waits for an input, a little. `false`: none can come any more.
@@ -122,7 +138,7 @@ impl Worker {
             std::thread::sleep(IDLE / 10);
             return false;
         }
-        match self.runtime.block_on(async { tokio::time::timeout(IDLE, self.inputs.recv()).await }) {
+        match self.runtime.block_on(async { timeout(IDLE, self.inputs.recv()).await }) {
             Ok(Some(input)) => self.take(input),
             Ok(None) => return false,
             Err(_) => {}

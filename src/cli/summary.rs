@@ -38,6 +38,9 @@ fn rows(fate: &Fate, summary: &Summary) -> Vec<(String, String)> {
     if summary.interrupted {
         rows.push(("interrupted".to_owned(), "not all was read; the next run goes on from here".to_owned()));
     }
+    if summary.gave_up {
+        rows.push(("given up".to_owned(), "nothing moved for as long as --wait says; the next run goes on".to_owned()));
+    }
     rows.push(("sent".to_owned(), format!("{}{}", size(fate.wire_bytes), ratio(fate))));
     rows.push(("time".to_owned(), format!("{:.1} s{}", summary.seconds, rate(fate, summary.seconds))));
     rows
@@ -105,7 +108,7 @@ mod tests {
 
     fn summary(fates: &[Fate], seconds: f64) -> Summary {
         let outputs = ["store", "archive"].iter().zip(fates).map(|(name, fate)| ((*name).to_owned(), fate.clone()));
-        Summary { outputs: outputs.collect(), interrupted: false, seconds }
+        Summary { outputs: outputs.collect(), seconds, ..Summary::default() }
     }
 
     #[test]

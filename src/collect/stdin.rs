@@ -12,7 +12,7 @@ use crate::base::clock;
 use crate::base::source::{Cursor, GUARD_BYTES, Position, Source, fingerprint};
 
 /// Reads `input` to its end and gives its lines away, chunk by chunk. Blocks: give it a thread of its own. Also ends when
-/// `give` says that nobody takes chunks any more. `max_line` is the longest text of a line, in bytes.
+/// `give` says that no more is wanted. `max_line` is the longest text of a line, in bytes.
 ///
 /// # Errors
 /// As `input` gives them; the lines before were sent.

@@ -114,7 +114,8 @@ fn article(noun: &str) -> &'static str {
 /// A file source without a glob would read nothing, for ever, and say nothing.
 fn needs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
     for (name, source) in &config.sources {
-        if matches!(source, Source::File(file) if file.include.is_empty()) {
+        let is_written = tree::get(root, &format!("source.{name}.include")).is_some();
+        if !is_written && matches!(source, Source::File(file) if file.include.is_empty()) {
             let fault = Finding::error(tree::locate(root, &format!("source.{name}")), "`include` is missing");
             findings.push(fault.hint("write include = [\"/var/log/app/*.log\"]"));
         }
@@ -237,7 +238,10 @@ fn empty_globs(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>)
         for (index, pattern) in file.include.iter().enumerate() {
             let span = || tree::locate(root, &format!("source.{name}.include[{index}]"));
             if !matches_any(pattern) {
-                findings.push(Finding::warning(span(), format!("no file matches `{pattern}` now")));
+                let warning = Finding::warning(span(), format!("no file matches `{pattern}` now"));
+                let is_folder = Path::new(pattern).is_dir();
+                let hint = || format!("it is a folder: write \"{}/*.log\"", pattern.trim_end_matches('/'));
+                findings.push(if is_folder { warning.hint(hint()) } else { warning });
             }
         }
     }

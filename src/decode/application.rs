@@ -122,8 +122,8 @@ fn named(key: &str) -> Option<usize> {
 
 impl Scan<'_> {
     /// Our names that the object uses itself, and those of them that it uses with another meaning: a `time` that is no
-    /// whole number of Unix ms, a `level` that is none of the five words, another that is no string. `@timestamp` has
-    /// only one meaning.
+    /// whole number of Unix ms, an `@timestamp` that is no time, a `level` that is none of the five words, another that is
+    /// no string.
     pub(super) fn keys(&self) -> (Keys, Keys) {
         let (mut own, mut clash) = (Keys::NONE, Keys::NONE);
         for key in Key::ALL {
@@ -133,7 +133,7 @@ impl Scan<'_> {
             own.insert(key);
             let is_ours = match key {
                 Key::Time => is_unix_ms(value),
-                Key::Timestamp => true,
+                Key::Timestamp => is_unix_ms(value) || json::string_inside(value).is_some_and(is_moment),
                 Key::Level => json::string_inside(value).is_some_and(is_level_name),
                 _ => value.starts_with('"'),
             };
@@ -166,6 +166,11 @@ impl Scan<'_> {
 /// 13 digits: September 2001 to November 2286.
 fn is_unix_ms(value: &str) -> bool {
     value.len() == 13 && value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0')
+}
+
+/// Whether a string's inside says a moment. The year, which a moment without one is given, is not asked for.
+fn is_moment(inside: &str) -> bool {
+    time::whole(&json::unescape(inside), 0).is_some()
 }
 
 fn is_level_name(word: &str) -> bool {

@@ -5,10 +5,12 @@ use super::edges::{is_word, starts_word};
 /// Names that are secret at the end of any word: `PGPASSWORD`, `clientSecret`, `access_token`, `jsessionid`.
 const ANYWHERE: &[&str] = &[
     "password",
+    "passwords",
     "passwd",
     "passphrase",
     "passcode",
     "secret",
+    "secrets",
     "token",
     "api_key",
     "access_key",
@@ -24,7 +26,13 @@ const ANYWHERE: &[&str] = &[
     "credentials",
     "password_hash",
     "password_confirmation",
+    "password_confirm",
+    "password_old",
+    "password_new",
+    "secret_value",
+    "token_value",
     "пароль",
+    "пароли",
     "токен",
 ];
 

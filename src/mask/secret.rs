@@ -31,6 +31,7 @@ const NOTHING: [&str; 5] = ["null", "none", "nil", "undefined", "nan"];
 
 pub(super) const MASKED: &[(&str, &str)] = &[
     ("login password=hunter2 user=bob", "login password=[secret] user=bob"),
+    ("passwords=hunter2 passwordConfirm: h2 x", "passwords=[secret] passwordConfirm: [secret] x"),
     ("DB_PASSWORD: 'a b' x", "DB_PASSWORD: '[secret]' x"),
     ("{'accessToken': 17, \"a\": 1", "{'accessToken': '[secret]', \"a\": 1"),
     (r#"{"api-key":"a\"b","x":1"#, r#"{"api-key":"[secret]","x":1"#),

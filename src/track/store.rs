@@ -104,6 +104,23 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
+                "run it as a user who may write there, or set `state_dir` in [agent] to a folder that this one may write",
+            ),
+            Self::Io { .. } => None,
+            Self::Locked { .. } => Some("stop that one, or give each agent a `state_dir` of its own"),
+            Self::Damaged { .. } => Some(
+                "put back a copy of it; or move its folder away: then all that the sources still have is read again",
+            ),
+        }
+    }
+}
+
 /// The state folder, held: no other agent may use it while this lives.
 #[derive(Debug)]
 pub struct Hold {

@@ -1,5 +1,7 @@
 //! The program as a person meets it: pipes, exit codes, messages.
 
+use std::fs::File;
+use std::io::Seek as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -118,4 +120,22 @@ fn metrics_and_health_are_served() {
     });
     other.run_with_input(&ask, b"").expect_code(0);
     agent.terminate().expect_code(0);
+}
+
+/// A stop delivers what was taken from standard input: nobody else has it any more. The input is a file, so that how far
+/// it was read can be seen.
+#[test]
+fn a_stop_delivers_what_was_read_from_standard_input() {
+    const LINE: &str = "a line of twenty-nine bytes.\n";
+    let ground = Ground::new();
+    ground.configure("[source.pipe]\ntype = \"stdin\"\n[output.store]\ntype = \"file\"\npath = \"FOLDER/out\"\n");
+    std::fs::write(ground.path("in"), LINE.repeat(2_000_000)).unwrap();
+    let mut input = File::open(ground.path("in")).unwrap();
+    let agent = ground.start_with(&["run", "-c", "agent.toml"], input.try_clone().unwrap().into());
+    wait_until("lines", || (std::fs::metadata(ground.path("out")).ok()?.len() > 1_000_000).then_some(()));
+    agent.terminate().expect_code(0);
+    let read = input.stream_position().unwrap();
+    assert!(read < 2_000_000 * LINE.len() as u64, "it ended before it was stopped");
+    let delivered = std::fs::read_to_string(ground.path("out")).unwrap().lines().count() as u64;
+    assert_eq!(delivered, read / LINE.len() as u64, "of {read} bytes read");
 }

@@ -23,16 +23,18 @@ fn every_field_is_in_the_table_once_and_at_its_length() {
 
 #[test]
 fn our_names_are_seen_and_clashes_told() {
-    let all = r#"{"time":1749112947148,"@timestamp":"x","level":"INFO","container_name":"c","service_name":"s",
+    let all = r#"{"time":1749112947148,"@timestamp":"2025-06-05T08:42:27Z","level":"INFO","container_name":"c","service_name":"s",
         "host_name":"h","source_name":"n","stream":"stdout","filename":"f"}"#;
     let every: Vec<_> = Key::ALL.into_iter().map(Key::name).collect();
-    let rows: [(&str, &[&str], &[&str]); 12] = [
+    let rows: [(&str, &[&str], &[&str]); 14] = [
         ("{}", &[], &[]),
         (all, &every, &[]),
         (r#"{"a":{"time":1,"level":2}}"#, &[], &[]),
         (r#"{"time":"2024-05-01T12:30:45Z"}"#, &["time"], &["time"]),
         (r#"{"time":1749112947}"#, &["time"], &["time"]),
         (r#"{"time":1749112947148.5}"#, &["time"], &["time"]),
+        (r#"{"@timestamp":"yesterday"}"#, &["@timestamp"], &["@timestamp"]),
+        (r#"{"@timestamp":null}"#, &["@timestamp"], &["@timestamp"]),
         (r#"{"level":"info"}"#, &["level"], &["level"]),
         (r#"{"level":30}"#, &["level"], &["level"]),
         (r#"{"stream":{"id":1},"host_name":null}"#, &["host_name", "stream"], &["host_name", "stream"]),
