@@ -1,7 +1,7 @@
 //! The sources of a route: finds out where each goes on, and brings what they read to the workers.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

@@ -156,7 +156,7 @@ impl Agent {
     }
 
     /// Its process.
-    pub fn pid(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 

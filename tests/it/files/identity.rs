@@ -164,7 +164,7 @@ fn rotations_while_the_store_takes_nothing_lose_nothing() {
     let mut end = FIRST;
     let rotated = |round| ground.log(&format!("app.log.{round}"));
     let open_files = || {
-        let files = fs::read_dir(format!("/proc/{}/fd", agent.pid())).unwrap();
+        let files = fs::read_dir(format!("/proc/{}/fd", agent.id())).unwrap();
         files.filter_map(|file| fs::read_link(file.unwrap().path()).ok()).collect::<Vec<_>>()
     };
     for round in 0..ROUNDS {
