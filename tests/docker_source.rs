@@ -78,7 +78,7 @@ impl Reader {
             resume: Arc::new(move |identity| {
                 let id = mint(identity, None, "");
                 let cursor = known.lock().unwrap().cursors.get(&id).cloned();
-                Resume { id, generation: 0, cursor, path: None, replay: Vec::new() }
+                Resume { id, generation: 0, cursor, path: None, replay: Vec::new(), unread: 0 }
             }),
             chunks: sender,
             metrics: Arc::clone(&metrics),

@@ -1,10 +1,11 @@
 //! One followed file on its worker: when it is looked at, and what of it `track` must know before its lines go on.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::base::chunk::Chunk;
+use crate::base::clock;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Identity, SourceId};
@@ -31,6 +32,23 @@ pub struct Follow {
     releases: Releases,
 }
 
+/// Files that wait until their worker takes them. They are open, so none is lost while it is busy, and there are no more
+/// of them than may be open.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<Mutex<Vec<Follow>>>);
+
+impl Waiting {
+    /// Adds one.
+    pub fn add(&self, follow: Follow) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(follow);
+    }
+
+    /// Moves all to `follows`.
+    pub fn move_to(&self, follows: &mut Vec<Follow>) {
+        follows.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// A file is looked at so often even when nothing says that it changed.
 const LOOK_EVERY_MS: i64 = 1_000;
 
@@ -42,10 +60,10 @@ impl Follow {
     pub fn new(follower: Follower, shared: &Shared, releases: Releases) -> Self {
         let Shared { once, tracker, metrics, seldom, .. } = shared;
         Self {
-            follower,
             look_at_ms: 0,
             is_over: false,
-            once: *once,
+            once: *once || follower.is_packed(),
+            follower,
             tracker: Arc::clone(tracker),
             metrics: Arc::clone(metrics),
             seldom: Arc::clone(seldom),
@@ -61,6 +79,11 @@ impl Follow {
     /// The name of the `[source.NAME]` and the bytes that wait in the file.
     pub fn lag(&self) -> (&Arc<str>, u64) {
         (&self.follower.source().name, self.follower.lag_bytes())
+    }
+
+    /// Bytes in the file.
+    pub fn size(&self) -> u64 {
+        self.follower.size()
     }
 
     /// Whether nothing more will come: it can be let go.
@@ -89,8 +112,13 @@ impl Follow {
         self.follower.renamed(path, source);
     }
 
-    /// Lets the file go, and tells whoever finds files.
+    /// Lets the file go, and tells whoever finds files. One that was compressed never has more.
     pub fn release(self) {
+        self.tracker.saw(std::iter::once((self.source(), Some(self.size()))), clock::now_ms());
+        self.tracker.let_go(self.source());
+        if self.follower.is_packed() {
+            self.tracker.finish(self.source());
+        }
         self.releases.release(self.follower.key(), self.follower.size());
     }
 

@@ -4,6 +4,7 @@
 //! sources. Stop: sources, workers (which hand over what they have), lanes (which have until the deadline), and last the
 //! checkpoints. What is not delivered by then is read again by the next run.
 
+mod finder;
 mod follow;
 mod machine;
 mod outlet;

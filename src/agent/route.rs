@@ -26,8 +26,9 @@ use crate::queue::Queue;
 use crate::ship::{self, Destination, Settled};
 use crate::track::{self, Settlement, Tracker};
 
+use super::follow::Waiting;
 use super::outlet::{self, Outlet};
-use super::sources::Workers;
+use super::sources::{Way, Workers};
 use super::worker::{Input, Worker};
 use super::{Error, queues};
 
@@ -143,9 +144,11 @@ impl Route {
     pub fn start(&self, common: &Common, tasks: &mut Tasks) -> Result<Workers, Error> {
         let (mut ways, mut lanes) = (Vec::new(), Vec::new());
         for index in 0..common.share.workers {
-            let (way, inputs) = mpsc::channel::<Input>(INPUTS);
+            let (sender, inputs) = mpsc::channel::<Input>(INPUTS);
+            let way = Way { inputs: sender, files: Waiting::default() };
             let lane = self.lane(common, &mut tasks.lanes);
-            let worker = self.worker(inputs, Outlet::new(lane.clone(), Arc::clone(&self.outlets[index])), common)?;
+            let outlet = Outlet::new(lane.clone(), Arc::clone(&self.outlets[index]));
+            let worker = self.worker(inputs, way.files.clone(), outlet, common)?;
             lanes.push(lane);
             let (ended, end) = oneshot::channel();
             std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
@@ -184,13 +187,20 @@ impl Route {
         }
     }
 
-    fn worker(&self, inputs: mpsc::Receiver<Input>, outlet: Outlet, common: &Common) -> Result<Worker, Error> {
+    fn worker(
+        &self,
+        inputs: mpsc::Receiver<Input>,
+        waiting: Waiting,
+        outlet: Outlet,
+        common: &Common,
+    ) -> Result<Worker, Error> {
         let when = self.config.when.as_ref().map(Condition::new).transpose()?;
         let encoder = self.encoder()?;
         let packer = self.packer(&encoder, common.share.batch_bytes);
         Ok(Worker {
             runtime: tokio::runtime::Handle::current(),
             inputs,
+            waiting,
             pipeline: Pipeline::new(Arc::clone(&common.rules), encoder, when),
             part: Part::default(),
             packer,

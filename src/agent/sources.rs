@@ -1,6 +1,5 @@
 //! The sources of a route: finds out where each goes on, and brings what they read to the workers.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,24 +11,31 @@ use tokio::time::timeout;
 
 use crate::base::chunk::Chunk;
 use crate::base::clock;
-use crate::base::fault::Fault;
 use crate::base::metrics::Metrics;
 use crate::base::seldom::Seldom;
-use crate::base::source::{Cursor, Identity, Resume, SourceId};
-use crate::collect::discover::{Discover, Event, Found, Releases};
-use crate::collect::file::{self, Follower, Settings};
-use crate::collect::identity::{FileKey, first_line, head_of, mint};
-use crate::collect::{docker, stdin};
+use crate::base::source::{Identity, Resume, SourceId};
+use crate::collect::identity::mint;
+use crate::collect::{docker, file, stdin};
 use crate::config::{Config, Source};
 use crate::track::{Seen, Tracker};
 
-use super::follow::Follow;
+use super::finder;
+use super::follow::Waiting;
 use super::route::{Common, Route};
 use super::worker::Input;
 
-/// The way to the workers.
+/// The ways to the workers.
 #[derive(Clone, Debug)]
-pub struct Workers(pub Vec<mpsc::Sender<Input>>);
+pub struct Workers(pub Vec<Way>);
+
+/// The way to one worker.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// For what can wait with its sender, or be left out.
+    pub inputs: mpsc::Sender<Input>,
+    /// For files, which are open already.
+    pub files: Waiting,
+}
 
 impl Workers {
     /// The worker of a source that is read elsewhere.
@@ -39,7 +45,7 @@ impl Workers {
 
     /// A worker that has ended takes no more: its lines are read again by the next run.
     async fn hand(&self, chunk: Chunk) {
-        let _ = self.0[self.of_source(chunk.source.id)].send(Input::Chunk(Box::new(chunk))).await;
+        let _ = self.0[self.of_source(chunk.source.id)].inputs.send(Input::Chunk(Box::new(chunk))).await;
     }
 }
 
@@ -69,13 +75,13 @@ pub struct Shared {
     /// For messages that repeat.
     pub seldom: Arc<Seldom>,
     /// The machine's id, or nothing.
-    machine: Arc<str>,
+    pub machine: Arc<str>,
     /// Read what is there, then end.
     pub once: bool,
     /// Told to threads: read no more.
-    stop: Arc<AtomicBool>,
+    pub stop: Arc<AtomicBool>,
     /// The same, told to tasks.
-    stop_tasks: watch::Receiver<bool>,
+    pub stop_tasks: watch::Receiver<bool>,
 }
 
 impl Shared {
@@ -98,9 +104,6 @@ const CHUNKS: usize = 2;
 
 /// How long a source waits before it tries again to write its id.
 const STATE_RETRY: Duration = Duration::from_secs(1);
-
-/// How long to wait for files to be closed, where no more can be opened.
-const UNTIL_CLOSED: Duration = Duration::from_millis(20);
 
 /// The way of one route for what is read once for all routes.
 #[derive(Debug)]
@@ -142,7 +145,7 @@ pub fn start(
         }
     }
     if !files.is_empty() {
-        follow_files(files, own_files, shared.clone(), workers.clone())?;
+        finder::start(files, own_files, shared.clone(), workers.clone())?;
     }
     let stop = shared.stop_tasks.clone();
     tasks.spawn(hand_over(from_sources, Arc::clone(&finished), workers.clone(), stop));
@@ -209,7 +212,7 @@ async fn hand_over(
             workers.hand(chunk).await;
         }
         for id in ids {
-            let _ = workers.0[workers.of_source(id)].send(Input::Finished(id)).await;
+            let _ = workers.0[workers.of_source(id)].inputs.send(Input::Finished(id)).await;
         }
     }
     Ok(())
@@ -279,7 +282,7 @@ fn standard_input(
 
 /// Where a source goes on. An id that cannot be noted now is noted with its first chunk or not at all: without a note
 /// nothing of it is sent.
-fn resume(shared: &Shared, name: &str, seen: &Seen<'_>, minted: SourceId) -> Resume {
+pub fn resume(shared: &Shared, name: &str, seen: &Seen<'_>, minted: SourceId) -> Resume {
     loop {
         match shared.tracker.resume(name, seen, minted, clock::now_ms()) {
             Ok(resume) => return resume,
@@ -292,128 +295,4 @@ fn resume(shared: &Shared, name: &str, seen: &Seen<'_>, minted: SourceId) -> Res
             }
         }
     }
-}
-
-/// Files have a thread that looks for them; the workers read them.
-fn follow_files(
-    sources: Vec<(Arc<str>, file::Config)>,
-    own_files: &[PathBuf],
-    shared: Shared,
-    workers: Workers,
-) -> Result<(), super::Error> {
-    let mut discover =
-        Discover::new(&sources, own_files).map_err(|error| vec![Fault::new("include", error.to_string())])?;
-    let mut finder = Finder {
-        configs: sources.into_iter().collect(),
-        releases: discover.releases(),
-        shared,
-        workers,
-        placed: HashMap::new(),
-        paths: HashMap::new(),
-        next: 0,
-    };
-    std::thread::Builder::new().name("discover".to_owned()).spawn(move || {
-        let stop = Arc::clone(&finder.shared.stop);
-        if finder.shared.once {
-            finder.follow_once(&mut discover, &stop);
-        } else {
-            discover.run(&stop, &mut |event| finder.take(event));
-        }
-    })?;
-    Ok(())
-}
-
-/// Turns what discovery tells into inputs of workers.
-struct Finder {
-    configs: HashMap<Arc<str>, file::Config>,
-    releases: Releases,
-    shared: Shared,
-    workers: Workers,
-    /// Which worker has which file.
-    placed: HashMap<FileKey, usize>,
-    /// Which worker has the files first seen at a path: a file and the one that replaces it share a lane.
-    paths: HashMap<String, usize>,
-    /// The worker of the next path: each gets its turn.
-    next: usize,
-}
-
-impl Finder {
-    /// All files that there are now. More than one turn only where they are more than may be open at once: then the
-    /// next ones are opened as the workers end with the first.
-    fn follow_once(&mut self, discover: &mut Discover, stop: &AtomicBool) {
-        while !stop.load(Ordering::Relaxed) {
-            let found = discover.scan_once();
-            if found.is_empty() {
-                if !discover.is_full() {
-                    break;
-                }
-                std::thread::sleep(UNTIL_CLOSED);
-            }
-            found.into_iter().for_each(|found| self.follow(found));
-        }
-    }
-
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Found(found) => self.follow(found),
-            Event::Changed(key) => self.tell(key, Input::Look(key)),
-            Event::Renamed(key, path) => self.tell(key, Input::Renamed(key, path)),
-        }
-    }
-
-    fn tell(&self, key: FileKey, input: Input) {
-        if let Some(worker) = self.placed.get(&key) {
-            let _ = self.workers.0[*worker].blocking_send(input);
-        }
-    }
-
-    fn follow(&mut self, found: Found) {
-        let path = found.path.to_string_lossy().into_owned();
-        let Some(config) = self.configs.get(&found.source_name).cloned() else { return };
-        let resume = {
-            let head_of = |len: usize| head_of(&found.file, len).ok().flatten();
-            let len = found.file.metadata().map_or(0, |metadata| metadata.len());
-            let seen = Seen { identity: &found.identity, len, head_of: &head_of };
-            // What cannot be read now cannot be read by its follower either, which says so.
-            let first_line = first_line(&found.file).ok().flatten();
-            let minted = mint(&found.identity, first_line.as_deref(), &self.shared.machine);
-            resume(&self.shared, &found.source_name, &seen, minted)
-        };
-        let source = Arc::new(config.source(
-            &found.source_name,
-            resume.id,
-            Some(resume.path.clone().unwrap_or_else(|| path.clone())),
-        ));
-        let worker = self.worker_of(source.path.as_deref().unwrap_or(&path).to_owned());
-        match Follower::new(found, source, &resume, Settings::new(&config, self.shared.once)) {
-            Ok(follower) => {
-                if resume.cursor.is_none() && begins_later(&follower.cursor()) {
-                    self.note_begin(resume.id, &follower.cursor());
-                }
-                self.placed.insert(follower.key(), worker);
-                let follow = Follow::new(follower, &self.shared, self.releases.clone());
-                let _ = self.workers.0[worker].blocking_send(Input::Follow(Box::new(follow)));
-            }
-            Err(error) => tracing::warn!("cannot read {path}: {error}; it is tried again when it changes"),
-        }
-    }
-
-    fn worker_of(&mut self, path: String) -> usize {
-        let Self { next, workers, .. } = self;
-        *self.paths.entry(path).or_insert_with(|| {
-            *next = (*next + 1) % workers.0.len();
-            *next
-        })
-    }
-
-    /// Where a file is not read from its beginning must be known after a crash.
-    fn note_begin(&self, id: SourceId, cursor: &Cursor) {
-        if let Err(error) = self.shared.tracker.begin_at(id, cursor) {
-            tracing::warn!("{error}; a crash before the next checkpoint would pass over more of this file");
-        }
-    }
-}
-
-fn begins_later(cursor: &Cursor) -> bool {
-    matches!(cursor, Cursor::File { offset: 1.., .. })
 }

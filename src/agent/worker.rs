@@ -28,15 +28,13 @@ use crate::pipeline::{HELD_BACK, Part, Pipeline};
 use crate::ship::{Destination, ParkedRecord};
 use crate::track::{self, Tracker};
 
-use super::follow::Follow;
+use super::follow::{Follow, Waiting};
 use super::outlet::Outlet;
 
 /// What a worker is given.
 #[derive(Debug)]
 pub enum Input {
-    /// A file to follow from now on.
-    Follow(Box<Follow>),
-    /// A file has changed.
+    /// A file has changed, or waits to be followed.
     Look(FileKey),
     /// A file has another path now.
     Renamed(FileKey, PathBuf),
@@ -53,6 +51,8 @@ pub struct Worker {
     pub runtime: Handle,
     /// What it is given. Closed when nothing more can come.
     pub inputs: mpsc::Receiver<Input>,
+    /// The files to follow from now on.
+    pub waiting: Waiting,
     /// The pure middle.
     pub pipeline: Pipeline,
     /// What came of the chunk at hand.
@@ -107,8 +107,9 @@ impl Worker {
                 self.take(input);
                 busy = true;
             }
+            self.waiting.move_to(&mut self.follows);
             busy |= self.read_files();
-            self.measure_lag();
+            self.measure_files();
             self.seal_if_due();
             if busy {
                 continue;
@@ -120,6 +121,8 @@ impl Worker {
         }
         self.take_last_chunks();
         self.seal();
+        self.measured = None;
+        self.measure_files();
     }
 
     /// After a stop: what was read elsewhere by then is still taken, since it may not come again. No file is read.
@@ -159,7 +162,6 @@ impl Worker {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Follow(follow) => self.follows.push(*follow),
             Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
             Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
             Input::Chunk(chunk) => self.process(*chunk, !self.once),
@@ -231,12 +233,13 @@ impl Worker {
         part.masked.iter().for_each(|(detector, count)| metrics.add(Metric::MaskedValues, detector, *count));
     }
 
-    /// Tells how many bytes wait in this worker's files, by source.
-    fn measure_lag(&mut self) {
+    /// Tells how many bytes this worker's files have, and how many wait in them, by source.
+    fn measure_files(&mut self) {
         if self.measured.is_some_and(|at| at.elapsed() < MEASURE_EVERY) {
             return;
         }
         self.measured = Some(Instant::now());
+        self.tracker.saw(self.follows.iter().map(|follow| (follow.source(), Some(follow.size()))), clock::now_ms());
         let mut now: BTreeMap<Arc<str>, u64> = self.lag.keys().map(|name| (Arc::clone(name), 0)).collect();
         for follow in &self.follows {
             let (name, bytes) = follow.lag();

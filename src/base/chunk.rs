@@ -149,6 +149,7 @@ pub(crate) mod tests {
         chunk.lines.iter().map(|line| &chunk.text()[line.start as usize..line.end as usize]).collect()
     }
 
+    /// B4.
     #[test]
     fn invalid_bytes_are_replaced_and_their_neighbours_kept() {
         let mut chunk = chunk(&[b"one", b"t\xffwo \xc3", "три".as_bytes()]);
@@ -157,6 +158,7 @@ pub(crate) mod tests {
         assert!(chunk.lines_are_apart());
     }
 
+    /// B7.
     #[test]
     fn a_line_cut_inside_a_character_is_repaired() {
         let mut chunk = chunk(&["три".as_bytes()]);

@@ -1,6 +1,64 @@
 //! Whether a file is one that was known before. Pure: whoever asks reads the bytes.
 
-use super::source::Identity;
+use super::source::{Identity, SourceId, fingerprint};
+
+/// An inode number and its time of birth, where the file system keeps one: together they are never used again.
+pub type Inode = (u64, Option<u64>);
+
+/// A file that was followed and that no glob leads to now: what it takes to know it where it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Its durable id.
+    pub id: SourceId,
+    /// The name of the `[source.NAME]` that it comes from.
+    pub name: String,
+    /// What it was when it was last seen, and the path under which it was first seen.
+    pub identity: Identity,
+    /// The first byte that is not settled.
+    pub offset: u64,
+    /// The fingerprint of the bytes before it: see [`super::source::GUARD_BYTES`].
+    pub guard: u64,
+}
+
+/// What a compressed file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Bytes.
+    pub len: u64,
+    /// The first of them, up to [`super::source::HEAD_BYTES`].
+    pub head: Vec<u8>,
+    /// The fingerprint of those before the offset asked for. `None`: there are fewer.
+    pub guard: Option<u64>,
+}
+
+/// What a compressed file is to one that was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// Other content.
+    Nothing,
+    /// Its content, and no more than was read of it.
+    NoMore,
+    /// Its content, with more than was read of it.
+    Rest,
+}
+
+/// Whether content that begins with `unpacked` can be that of a known file, by its beginning alone.
+#[must_use]
+pub fn may_hold(known: &Identity, unpacked: &[u8]) -> bool {
+    let Identity::File { head_len: head_len @ 1.., head, .. } = known else { return false };
+    unpacked.get(..*head_len as usize).is_some_and(|bytes| fingerprint(bytes) == *head)
+}
+
+/// Compares a known file with what was `unpacked`. Of a file that was empty when it was known nothing can be told.
+#[must_use]
+pub fn holding(known: &Absent, unpacked: &Unpacked) -> Holding {
+    let has_head = may_hold(&known.identity, &unpacked.head);
+    match (has_head && unpacked.guard == Some(known.guard), unpacked.len > known.offset) {
+        (false, _) => Holding::Nothing,
+        (true, false) => Holding::NoMore,
+        (true, true) => Holding::Rest,
+    }
+}
 
 /// What a file found now is to one that was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +105,14 @@ pub fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::source::{Stream, fingerprint};
+    use crate::base::source::Stream;
 
     fn file(device: u64, inode: u64, birth_ns: Option<u64>, head: &[u8]) -> Identity {
         let head_len = u32::try_from(head.len()).unwrap();
         Identity::File { device, inode, birth_ns, head_len, head: fingerprint(head), path: String::new() }
     }
 
+    /// A8 to A10: inodes used again, equal headers, files smaller than what is hashed of a beginning.
     #[test]
     fn a_file_is_known_by_inode_birth_and_head() {
         use Likeness::{Other, Same, Truncated};
@@ -81,5 +140,33 @@ mod tests {
         }
         let container = Identity::Docker { container: "c".into(), stream: Stream::Stdout, name: "n".into() };
         assert_eq!(compare(&container, &file(1, 2, born, b""), 0, 0, |_| None), Other);
+    }
+
+    #[test]
+    fn compressed_content_is_known_by_its_beginning_and_what_was_read_last() {
+        use Holding::{NoMore, Nothing, Rest};
+        let known = |head: &[u8], read: &[u8]| Absent {
+            id: SourceId::new(1),
+            name: "app".to_owned(),
+            identity: file(1, 2, Some(5), head),
+            offset: read.len() as u64,
+            guard: fingerprint(read),
+        };
+        /// Name, the head known, what was read, the content, and what comes of it.
+        type Row = (&'static str, &'static [u8], &'static [u8], &'static [u8], Holding);
+        let rows: [Row; 7] = [
+            ("grown", b"abc", b"abc", b"abcdef", Rest),
+            ("unread from the start", b"abc", b"", b"abc", Rest),
+            ("read to its end", b"abc", b"abc", b"abc", NoMore),
+            ("shorter", b"abc", b"abc", b"ab", Nothing),
+            ("another beginning", b"abc", b"abc", b"xbcdef", Nothing),
+            ("equal beginning, then other lines", b"ab", b"abcd", b"abxxyy", Nothing),
+            ("never had a byte", b"", b"", b"abc", Nothing),
+        ];
+        for (name, head, read, content, expected) in rows {
+            let guard = content.get(..read.len()).map(fingerprint);
+            let unpacked = Unpacked { len: content.len() as u64, head: content.to_vec(), guard };
+            assert_eq!(holding(&known(head, read), &unpacked), expected, "{name}");
+        }
     }
 }

@@ -254,6 +254,9 @@ pub struct Resume {
     /// Chunks that were read before a crash and perhaps sent, beyond `cursor`, oldest first: to be read again in
     /// the same pieces, with the same time of reading.
     pub replay: Vec<Note>,
+    /// Bytes beyond `cursor` that a file had when it was last seen; where it was found truncated, those that are gone.
+    /// What of them is no longer there is lost.
+    pub unread: u64,
 }
 
 /// What the bytes of a chunk cannot give again: written down before the chunk is first sent.

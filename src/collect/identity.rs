@@ -1,6 +1,6 @@
 //! What makes a file itself, read from the open file. Never from its path, which changes, nor the host's name.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -21,7 +21,7 @@ pub struct FileKey {
 impl FileKey {
     /// The key of what `metadata` describes.
     #[must_use]
-    pub fn of(metadata: &std::fs::Metadata) -> Self {
+    pub fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
@@ -32,17 +32,23 @@ impl FileKey {
 /// As the file system gives them.
 pub fn of(file: &File, path: &Path) -> io::Result<Identity> {
     let metadata = file.metadata()?;
-    let birth = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let mut head = [0; HEAD_BYTES];
     let head_len = read_head(file, &mut head)?;
     Ok(Identity::File {
         device: metadata.dev(),
         inode: metadata.ino(),
-        birth_ns: birth.and_then(|since| u64::try_from(since.as_nanos()).ok()),
+        birth_ns: birth_ns(&metadata),
         head_len: u32::try_from(head_len).expect("at most HEAD_BYTES"),
         head: fingerprint(&head[..head_len]),
         path: path.to_string_lossy().into_owned(),
     })
+}
+
+/// When a file was made, in ns since 1970, where the file system keeps it.
+#[must_use]
+pub fn birth_ns(metadata: &Metadata) -> Option<u64> {
+    let since = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
 }
 
 /// The fingerprint of the first `len` bytes (at most [`HEAD_BYTES`]), `None` where the file has fewer: what

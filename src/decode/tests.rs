@@ -23,6 +23,7 @@ fn check(line: &str, shape: Shape, text: &str) {
     assert_eq!((record.line, record.position), (1, chunk.lines[1].position));
 }
 
+/// B6.
 #[test]
 fn objects_are_told_from_text() {
     for object in [r"{}", r#"{"a":1}"#, r#"{"id":18446744073709551615,"x":1e999,"s":"\ud800"}"#, r#"{"a":1,"a":2}"#] {

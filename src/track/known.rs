@@ -1,12 +1,12 @@
 //! The sources known: how one is found again, and how far it is settled. Pure: no disk, no clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
 use crate::base::batch::Span;
 use crate::base::counts::Counts;
-use crate::base::identity::{Likeness, compare};
+use crate::base::identity::{Absent, Inode, Likeness, compare};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
@@ -37,6 +37,16 @@ pub struct Tracked {
     is_finished: bool,
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
+    /// Bytes in a file when it was last looked at.
+    size: u64,
+    /// See [`Resume::unread`].
+    unread: u64,
+    /// Whether this run has found it, or looked for it in vain.
+    is_sought: bool,
+    /// Whether something reads it now.
+    is_followed: bool,
+    /// See [`SavedSource::missing`].
+    missing: Option<u64>,
 }
 
 /// A chunk that lies in a queue on disk.
@@ -91,6 +101,66 @@ impl Sources {
         }
     }
 
+    /// Takes note of a file that is there, with its bytes where it was looked at.
+    pub fn saw(&mut self, id: SourceId, size: Option<u64>, now_ms: i64) {
+        if let Some(tracked) = self.by_id.get_mut(&id) {
+            tracked.size = size.unwrap_or(tracked.size);
+            (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
+        }
+    }
+
+    /// Nothing reads it any more. It may be found again.
+    pub fn let_go(&mut self, id: SourceId) {
+        if let Some(tracked) = self.by_id.get_mut(&id) {
+            tracked.is_followed = false;
+        }
+    }
+
+    /// The files that this run has neither found nor sought, of the `[source.NAME]`s that `is_wanted`. Those
+    /// `resting` are there and not read now.
+    pub fn absent(&mut self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
+        let mut absent = Vec::new();
+        for (id, tracked) in &mut self.by_id {
+            let Identity::File { inode, birth_ns, .. } = &tracked.identity else { continue };
+            if tracked.is_followed || resting.contains(&(*inode, *birth_ns)) {
+                (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
+            } else if !tracked.is_sought && is_wanted(&tracked.name) {
+                absent.push(tracked.absent(*id));
+            }
+        }
+        absent
+    }
+
+    /// Lets go of the files that were not seen for longer than `keep_ms` says for their `[source.NAME]`, once they were
+    /// sought. Whether there are any.
+    pub fn forget(&mut self, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> bool {
+        let mut is_news = false;
+        for tracked in self.by_id.values_mut().filter(|tracked| matches!(tracked.identity, Identity::File { .. })) {
+            let is_gone = tracked.is_sought && !tracked.is_followed && !tracked.is_finished;
+            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.seen_ms.saturating_add(keep_ms) < now_ms)
+            {
+                tracked.is_finished = true;
+                is_news = true;
+            }
+        }
+        is_news
+    }
+
+    /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
+    /// bytes.
+    pub fn miss(&mut self, id: SourceId) -> u64 {
+        let Some(tracked) = self.by_id.get_mut(&id) else { return 0 };
+        tracked.is_sought = true;
+        if tracked.missing.is_some() {
+            return 0;
+        }
+        let noted = tracked.replay.iter().filter(|note| note.generation == tracked.generation).map(|note| note.end);
+        let bytes = noted.fold(tracked.size, u64::max).saturating_sub(tracked.offset());
+        tracked.counts.lost_bytes += bytes;
+        tracked.missing = Some(bytes);
+        bytes
+    }
+
     /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
     pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
@@ -121,6 +191,8 @@ impl Sources {
             counts: saved.counts,
             generation: saved.generation,
             seen_ms: saved.seen_ms,
+            size: saved.size,
+            missing: saved.missing,
             // What a pipe gave is gone with the run that read it.
             is_finished: matches!(saved.identity, Identity::Stdin { .. }),
             ..Tracked::new(&saved.name, &saved.identity)
@@ -143,7 +215,7 @@ impl Sources {
                     tracked.cursor = tracked.cursor.take().or(saved.cursor);
                 }
                 Some(_) => {}
-                None => self.restore(saved),
+                None => self.restore(*saved),
             },
         }
     }
@@ -192,14 +264,44 @@ impl Tracked {
             read_to: None,
             is_finished: false,
             replay: Vec::new(),
+            size: 0,
+            unread: 0,
+            is_sought: false,
+            is_followed: false,
+            missing: None,
         }
     }
 
-    /// Takes in what may have changed since it was last seen: its name, its path, a longer head.
-    pub fn refresh(&mut self, name: &str, seen: &Identity, now_ms: i64) {
+    /// Takes in what may have changed since it was last seen: its name, its path, a longer head, its size. One that was
+    /// counted as missing is not lost after all.
+    pub fn refresh(&mut self, name: &str, seen: &Seen<'_>, now_ms: i64) {
         name.clone_into(&mut self.name);
-        self.take_identity(seen);
-        self.seen_ms = now_ms;
+        self.take_identity(seen.identity);
+        self.counts.lost_bytes = self.counts.lost_bytes.saturating_sub(self.missing.take().unwrap_or(0));
+        if self.position().is_some() {
+            self.unread = self.size.saturating_sub(self.offset());
+        }
+        (self.size, self.seen_ms, self.is_sought) = (seen.len, now_ms, true);
+        (self.is_followed, self.is_finished) = (true, false);
+    }
+
+    /// Where reading goes on in this generation of a file: the offset and the guard before it.
+    fn position(&self) -> Option<(u64, u64)> {
+        match self.read_to.as_ref().or(self.cursor.as_ref()) {
+            Some(Cursor::File { generation, offset, guard }) if *generation == self.generation => {
+                Some((*offset, *guard))
+            }
+            _ => None,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        self.position().map_or(0, |(offset, _)| offset)
+    }
+
+    fn absent(&self, id: SourceId) -> Absent {
+        let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
+        Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
     }
 
     /// Where to go on: after what this run has read already, else after what is settled.
@@ -213,7 +315,7 @@ impl Tracked {
         };
         let replay = self.replay.clone();
         self.replay.retain(|note| note.generation >= self.generation);
-        Resume { id, generation: self.generation, cursor, path, replay }
+        Resume { id, generation: self.generation, cursor, path, replay, unread: std::mem::take(&mut self.unread) }
     }
 
     /// Takes a new identity: the head has grown, the file was renamed, or truncated.
@@ -251,7 +353,7 @@ impl Tracked {
     /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also
     /// holds the length of the file written.
     pub fn noted(&self, id: SourceId) -> SavedSource {
-        SavedSource { cursor: None, counts: Counts::default(), ..self.saved(id) }
+        SavedSource { cursor: None, counts: Counts::default(), size: 0, missing: None, ..self.saved(id) }
     }
 
     /// What a checkpoint holds of it.
@@ -264,10 +366,14 @@ impl Tracked {
             seen_ms: self.seen_ms,
             cursor: self.cursor.clone(),
             counts: self.counts.clone(),
+            size: self.size,
+            missing: self.missing,
         }
     }
 
     fn truncate(&mut self) {
+        self.unread = self.size.saturating_sub(self.offset());
+        self.size = 0;
         self.generation += 1;
         self.read_to = None;
         self.cursor = None;

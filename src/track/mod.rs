@@ -9,7 +9,7 @@ mod known;
 mod store;
 mod watermark;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ pub use store::{Error, Hold, hold};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
+use crate::base::identity::{Absent, Inode};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 use known::Sources;
 pub use known::{Queued, Seen};
@@ -41,6 +42,8 @@ struct State {
     gone: BTreeMap<String, Counts>,
     /// Something changed since the last checkpoint.
     dirty: bool,
+    /// There are notes that were told and must not be told to the next run.
+    has_told_notes: bool,
     /// Counts what moved a watermark: a sign of progress.
     settled: u64,
     /// Why the last checkpoint could not be written.
@@ -82,6 +85,7 @@ impl Tracker {
             written: None,
             gone: BTreeMap::new(),
             dirty: true,
+            has_told_notes: false,
             settled: 0,
             trouble: None,
         };
@@ -118,13 +122,15 @@ impl Tracker {
         let state = &mut *state;
         let (id, is_news) = state.sources.find_or_take(name, seen, minted);
         let tracked = state.sources.get_mut(id);
-        tracked.refresh(name, seen.identity, now_ms);
+        tracked.refresh(name, seen, now_ms);
         if is_news {
-            let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+            let entry = Entry::Source(Box::new(state.sources.get_mut(id).noted(id)));
             state.note(entry)?;
         }
         state.dirty = true;
-        Ok(state.sources.get_mut(id).resume(id))
+        let resume = state.sources.get_mut(id).resume(id);
+        state.has_told_notes |= resume.replay.iter().any(|note| note.generation < resume.generation);
+        Ok(resume)
     }
 
     /// Takes a new identity of a source that is being read: its head has grown, it was renamed, or truncated. To be
@@ -136,7 +142,7 @@ impl Tracker {
         let mut state = self.lock();
         state.sources.get_mut(id).identify(identity, generation);
         state.dirty = true;
-        let entry = Entry::Source(state.sources.get_mut(id).noted(id));
+        let entry = Entry::Source(Box::new(state.sources.get_mut(id).noted(id)));
         state.note(entry)
     }
 
@@ -148,7 +154,7 @@ impl Tracker {
         let mut state = self.lock();
         let tracked = state.sources.get_mut(id);
         tracked.cursor.get_or_insert_with(|| cursor.clone());
-        let entry = Entry::Source(tracked.saved(id));
+        let entry = Entry::Source(Box::new(tracked.saved(id)));
         state.dirty = true;
         state.note(entry)
     }
@@ -188,6 +194,41 @@ impl Tracker {
         state.dirty = true;
     }
 
+    /// Takes note of files that are there, with their bytes where they were looked at: what is unread of one can be told
+    /// when it is gone.
+    pub fn saw(&self, files: impl Iterator<Item = (SourceId, Option<u64>)>, now_ms: i64) {
+        let mut state = self.lock();
+        files.for_each(|(id, size)| state.sources.saw(id, size, now_ms));
+    }
+
+    /// A file is no longer read. It may be found again.
+    pub fn let_go(&self, id: SourceId) {
+        self.lock().sources.let_go(id);
+    }
+
+    /// The files known from earlier runs that this one has neither found nor sought, of the `[source.NAME]`s that
+    /// `is_wanted`. `resting`: files that are there and need not be read.
+    #[must_use]
+    pub fn absent(&self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
+        self.lock().sources.absent(resting, is_wanted, now_ms)
+    }
+
+    /// Lets go of the files that were not seen for longer than `keep_ms` says for their `[source.NAME]` (`None`: for ever),
+    /// as soon as all of them is settled.
+    pub fn forget(&self, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) {
+        let mut state = self.lock();
+        let is_news = state.sources.forget(keep_ms, now_ms);
+        state.dirty |= is_news;
+    }
+
+    /// A file that is gone cannot be found. Gives the bytes of it that are lost, as far as is known: once, over all runs.
+    #[must_use]
+    pub fn miss(&self, id: SourceId) -> u64 {
+        let mut state = self.lock();
+        state.dirty = true;
+        state.sources.miss(id)
+    }
+
     /// Makes all notes so far durable: before a batch is first sent.
     ///
     /// # Errors
@@ -216,7 +257,9 @@ impl Tracker {
     /// # Errors
     /// As the file system gives them; the old checkpoint then still holds.
     pub fn save(&self) -> Result<(), Error> {
-        let roll = self.lock().store.as_ref().is_some_and(Store::notes_are_long);
+        let state = self.lock();
+        let roll = state.has_told_notes || state.store.as_ref().is_some_and(Store::notes_are_long);
+        drop(state);
         self.save_with(roll)
     }
 
@@ -349,6 +392,7 @@ impl State {
         let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
         if roll {
             store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
+            self.has_told_notes = false;
         }
         self.dirty = false;
         self.sources.retire(&mut self.gone);

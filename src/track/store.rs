@@ -58,6 +58,12 @@ pub struct SavedSource {
     pub cursor: Option<Cursor>,
     /// What became of its lines up to there.
     pub counts: Counts,
+    /// Bytes that a file had when it was last looked at.
+    #[serde(default)]
+    pub size: u64,
+    /// A file that could not be found again, and how many bytes of it were counted as lost for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
 }
 
 /// One line of the notes.
@@ -65,7 +71,7 @@ pub struct SavedSource {
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
     /// A source found for the first time, or truncated since.
-    Source(SavedSource),
+    Source(Box<SavedSource>),
     /// A chunk read.
     Chunk(Note),
 }

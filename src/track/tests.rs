@@ -176,6 +176,101 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     assert_eq!(resumed.replay[0].generation, 1);
 }
 
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// The files of the source `app` that are missing, in a run in which none rests.
+fn absent(tracker: &Tracker, now_ms: i64) -> Vec<Absent> {
+    tracker.absent(&BTreeSet::new(), |name| name == "app", now_ms)
+}
+
+/// A run that settled 10 bytes of a file in which it saw 1000.
+fn run_that_read_a_little(folder: &Path) {
+    let tracker = open(folder);
+    resume(&tracker);
+    tracker.begin(&piece(0, 1)).unwrap();
+    settle(&tracker, 0);
+    tracker.save().unwrap();
+}
+
+/// A6 and A13: what is missing is told with all that it can be known by; what was unread of it is counted once, and not
+/// at all if it turns up.
+#[test]
+fn a_missing_file_is_told_and_counted_once_over_all_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    run_that_read_a_little(folder.path());
+    let lost = |tracker: &Tracker| tracker.ledger()["app"].lost_bytes;
+
+    let tracker = open(folder.path());
+    let missing = absent(&tracker, 2);
+    let told: Vec<_> = missing.iter().map(|one| (one.id, one.offset, one.identity.clone())).collect();
+    assert_eq!(told, [(SourceId::new(7), 10, identity(HEAD))]);
+    assert_eq!((tracker.miss(missing[0].id), lost(&tracker)), (990, 990));
+    assert_eq!(absent(&tracker, 3), [], "sought once a run");
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path());
+    assert_eq!(tracker.miss(absent(&tracker, 2)[0].id), 0, "counted before");
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path());
+    assert_eq!(lost(&tracker), 990);
+    assert_eq!(resume(&tracker).unread, 990);
+    assert_eq!(lost(&tracker), 0, "found after all");
+}
+
+/// D5: only what is gone, sought and long unseen is forgotten; what it counted stays.
+#[test]
+fn a_file_is_forgotten_when_it_is_long_gone_and_settled() {
+    let later = 8 * DAY_MS;
+    /// What happens in the next run, and whether the file is known at its end.
+    type Row = (&'static str, fn(&Tracker, i64), bool);
+    let rows: [Row; 6] = [
+        ("not sought yet", |tracker, now_ms| assert_eq!(absent(tracker, now_ms).len(), 1), true),
+        ("sought in vain", |tracker, _| assert_eq!(tracker.miss(SourceId::new(7)), 990), false),
+        ("seen lately", |tracker, now_ms| tracker.saw(std::iter::once((SourceId::new(7), None)), now_ms), true),
+        ("followed", |tracker, _| drop(resume(tracker)), true),
+        (
+            "let go long ago",
+            |tracker, _| {
+                resume(tracker);
+                tracker.let_go(SourceId::new(7));
+            },
+            false,
+        ),
+        (
+            "at rest",
+            |tracker, now_ms| {
+                assert_eq!(tracker.miss(SourceId::new(7)), 990);
+                assert_eq!(tracker.absent(&BTreeSet::from([(2, Some(3))]), |_| true, now_ms), []);
+            },
+            true,
+        ),
+    ];
+    for (name, happen, is_known) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        run_that_read_a_little(folder.path());
+        let tracker = open(folder.path());
+        happen(&tracker, later);
+        tracker.forget(|name| (name == "app").then_some(7 * DAY_MS), later);
+        tracker.settle(Vec::new(), None);
+        tracker.save().unwrap();
+        assert_eq!(delivered(&tracker), 1, "{name}");
+        drop(tracker);
+        assert_eq!(absent(&open(folder.path()), later).len(), usize::from(is_known), "{name}");
+    }
+}
+
+/// A6: of a file that was truncated while nobody looked, what is known to have been unread is told.
+#[test]
+fn what_was_unread_of_a_truncated_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    run_that_read_a_little(folder.path());
+    let resumed = find(&open(folder.path()), &identity(b"other"), b"other", 7);
+    assert_eq!((resumed.generation, resumed.cursor, resumed.unread), (1, None, 990));
+}
+
 #[test]
 fn a_file_begun_at_its_end_goes_on_from_there_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
@@ -302,6 +397,9 @@ fn pieces_of_a_file_truncated_meanwhile_are_told_once_to_be_counted_as_lost() {
     let lost = |resumed: &Resume| resumed.replay.iter().filter(|note| note.generation < resumed.generation).count();
     assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 1);
     assert_eq!(lost(&find(&tracker, &identity(b"other"), b"other", 7)), 0);
+    tracker.save().unwrap();
+    drop(tracker);
+    assert_eq!(lost(&find(&open(folder.path()), &identity(b"other"), b"other", 7)), 0, "nor by the next run");
 }
 
 #[test]

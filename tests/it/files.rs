@@ -1,5 +1,7 @@
 //! Files as they live on a host: rotated, truncated, long lines, odd ends of lines. The store is a file of NDJSON.
 
+mod identity;
+
 use std::fs;
 
 use serde_json::Value;
@@ -67,7 +69,7 @@ fn lines(numbers: std::ops::Range<u64>) -> String {
     })
 }
 
-/// A4: renamed and made anew, four times, while lines come; the writer goes on in the old file for a moment.
+/// A1: renamed and made anew, four times, while lines come; the writer goes on in the old file for a moment.
 #[test]
 fn rotation_by_rename_loses_nothing() {
     let ground = ground("");
@@ -86,7 +88,7 @@ fn rotation_by_rename_loses_nothing() {
     finish(&ground, agent, 4000);
 }
 
-/// A5: copied and truncated. Each time once it was read: what is truncated unread is gone for everyone.
+/// A4: copied and truncated. Each time once it was read: what is truncated unread is gone for everyone.
 #[test]
 fn copy_and_truncate_loses_nothing_that_was_read() {
     let ground = ground("");
@@ -113,7 +115,7 @@ fn a_truncation_while_away_is_seen_though_the_file_has_grown_again() {
     checker.assert_each_once();
 }
 
-/// Rotated while the agent is away: the rest of the old file and the new one, once each.
+/// A13: rotated while the agent is away: the rest of the old file and the new one, once each.
 #[test]
 fn a_rotation_while_away_repeats_nothing() {
     let ground = ground("");
@@ -128,18 +130,67 @@ fn a_rotation_while_away_repeats_nothing() {
     checker.assert_each_once();
 }
 
-/// B1 to B5: ends of lines, empty lines, bytes that are no UTF-8, a last line without end.
+/// B3 to B5: ends of lines, empty lines, a byte order mark, bytes that are no UTF-8, NUL and control bytes, a last line
+/// without end.
 #[test]
 fn odd_lines_arrive_as_they_are() {
     let ground = ground("");
-    fs::write(ground.log("app.log"), b"dos\r\n\r\n  two  \nbad \xff byte\n\xd1\x82\xd1\x80\xd0\xb8\nlast").unwrap();
+    let lines: [(&[u8], &str); 12] = [
+        (b"\xef\xbb\xbfmark\n", "mark"),
+        (b"dos\r\n", "dos"),
+        (b"\r\n", ""),
+        (b"\n", ""),
+        (b"  two  \n", "  two  "),
+        (b"bad \xff byte\n", "bad \u{fffd} byte"),
+        (
+            b"overlong \xc0\xaf, surrogate \xed\xa0\x80\n",
+            "overlong \u{fffd}\u{fffd}, surrogate \u{fffd}\u{fffd}\u{fffd}",
+        ),
+        (b"nul \0 bell \x07 escape \x1b[1m\n", "nul \0 bell \u{7} escape \u{1b}[1m"),
+        (b"\xef\xbb\xbfno mark here\n", "\u{feff}no mark here"),
+        (b"\xd1\x82\xd1\x80\xd0\xb8\n", "три"),
+        (b"a\rb\n", "a\rb"),
+        (b"last", "last"),
+    ];
+    fs::write(ground.log("app.log"), lines.map(|(bytes, _)| bytes).concat()).unwrap();
     ground.run_once().expect_code(0);
-    assert_eq!(messages(&ground), ["dos", "", "  two  ", "bad \u{fffd} byte", "три", "last"]);
+    assert_eq!(messages(&ground), lines.map(|(_, text)| text));
     ground.run_once().expect_code(0);
-    assert_eq!(messages(&ground).len(), 6, "a second run adds nothing");
+    assert_eq!(messages(&ground).len(), lines.len(), "a second run adds nothing");
 }
 
-/// B3: cut at the limit, marked, and the file goes on.
+/// B6: what is nearly JSON arrives whole, as an object where it is one, else as text; each record is valid JSON.
+#[test]
+fn almost_json_arrives_whole() {
+    let ground = ground("");
+    let deep = format!("{{\"seq\":{}", "[".repeat(100_000));
+    let objects = [r#"{"a":1,"a":2}"#, r#"{"n":1e999,"big":18446744073709551616}"#, r#"{"s":"\ud800"}"#];
+    let texts = ["[1,2]", "42", "\"text\"", r#"{"a":1} and more"#, r#"{"a":"#, "{]", &deep];
+    let lines: Vec<&str> = objects.into_iter().chain(texts).collect();
+    fs::write(ground.log("app.log"), lines.join("\n") + "\n").unwrap();
+    ground.run_once().expect_code(0);
+    let delivered = delivered(&ground);
+    let records: Vec<&str> = delivered.lines().collect();
+    assert_eq!(records.len(), lines.len());
+    for (object, record) in objects.iter().zip(&records) {
+        assert!(record.starts_with(object.trim_end_matches('}')), "{record}");
+    }
+    for (text, record) in texts.iter().zip(&records[objects.len()..]) {
+        let record: Value = serde_json::from_str(record).unwrap();
+        assert_eq!(record["message"].as_str(), Some(*text));
+    }
+}
+
+/// B7: a line that is cut inside a character is still text.
+#[test]
+fn a_cut_inside_a_character_leaves_whole_characters() {
+    let ground = ground("max_line = \"101 B\"\n");
+    fs::write(ground.log("app.log"), "é".repeat(80) + "\nnext\n").unwrap();
+    ground.run_once().expect_code(0);
+    assert_eq!(messages(&ground), ["é".repeat(50) + "\u{fffd}", "next".to_owned()]);
+}
+
+/// B2: cut at the limit, marked, and the file goes on.
 #[test]
 fn a_long_line_is_cut_and_does_not_stop_the_file() {
     let ground = ground("max_line = \"64 KiB\"\n");
@@ -154,19 +205,25 @@ fn a_long_line_is_cut_and_does_not_stop_the_file() {
     assert_eq!(cut, [false, true, false]);
 }
 
-/// A line that is not finished waits for its end.
+/// B1: a line that is not finished waits for its end, also over a restart.
 #[test]
 fn half_a_line_waits_for_the_other_half() {
     let ground = ground("unfinished_after = \"60s\"\n");
     append(&ground.log("app.log"), "first\nhalf ");
     let agent = ground.start(&[]);
     wait_until("the first line", || (messages(&ground) == ["first"]).then_some(()));
-    append(&ground.log("app.log"), "a line\n");
+    append(&ground.log("app.log"), "a line\nno ");
     wait_until("the second", || (messages(&ground) == ["first", "half a line"]).then_some(()));
+    agent.terminate().expect_code(0);
+    append(&ground.log("app.log"), "third of it");
+    let agent = ground.start(&[]);
+    append(&ground.log("app.log"), " is missing\n");
+    let expected = ["first", "half a line", "no third of it is missing"];
+    wait_until("the third", || (messages(&ground) == expected).then_some(()));
     agent.terminate().expect_code(0);
 }
 
-/// Many files with the same beginning are not taken for one.
+/// A9: many files with the same beginning are not taken for one.
 #[test]
 fn files_with_equal_headers_are_kept_apart() {
     let ground = ground("");

@@ -47,7 +47,7 @@ fn wait_for_lines(ground: &Ground, agent: &Agent, numbers: u64) {
     });
 }
 
-/// More files than may be open: they take turns. Each is long enough that no worker is done with it before the next
+/// A16. More files than may be open: they take turns. Each is long enough that no worker is done with it before the next
 /// look for files; at the lower limit fewer may be open than wait for the workers.
 #[test]
 fn with_few_open_files_all_are_read() {
@@ -76,7 +76,7 @@ fn a_low_soft_limit_of_open_files_is_raised() {
     checked(&ground, 200).assert_each_once();
 }
 
-/// Two watches for many folders: the rest is polled, which is said once.
+/// A16. Two watches for many folders: the rest is polled, which is said once.
 #[test]
 fn beyond_the_limit_of_watches_files_are_polled() {
     const FILES: u64 = 20;

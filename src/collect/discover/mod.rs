@@ -1,12 +1,15 @@
 //! Which files there are to read: finds what the globs match, each file once however many paths it has, tells when
-//! one changes or moves. Opens files, and reads of them only what tells one from another.
+//! one changes or moves; looks for those that were followed and went where no glob leads. Opens files, and reads of
+//! them only what tells one from another.
 
 mod globs;
+mod own;
+mod seek;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -19,12 +22,15 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
-use tracing::warn;
+use tracing::{info, warn};
 
 use self::globs::Globs;
+use self::own::Own;
+pub use self::seek::{Whereabouts, seek};
 use self::watch::Watch;
 use super::file::{Config, Start};
 use super::identity::{self, FileKey};
+use crate::base::identity::Inode;
 use crate::base::source::Identity;
 
 /// What discovery tells.
@@ -36,6 +42,9 @@ pub enum Event {
     Changed(FileKey),
     /// A followed file has another path now, which the globs match too.
     Renamed(FileKey, PathBuf),
+    /// All files that the globs match were told of: it is time to see whether any is missing. Told after the first whole
+    /// look and every [`ROLL_CALL_EVERY`]. With the files that are there and not followed now.
+    RollCall(BTreeSet<Inode>),
 }
 
 /// A file to follow, open.
@@ -51,15 +60,40 @@ pub struct Found {
     pub identity: Identity,
     /// Where to begin if it was never seen before: its first byte, or what was its end when the agent started.
     pub begin: u64,
+    /// Where the file is compressed: how many bytes it unpacks to. Its identity is then that of the file it was made of.
+    pub unpacked_len: Option<u64>,
+}
+
+impl Found {
+    /// Bytes in it now.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.unpacked_len.unwrap_or_else(|| self.file.metadata().map_or(0, |metadata| metadata.len()))
+    }
+
+    /// The fingerprint of its first `len` bytes, `None` where it has fewer.
+    #[must_use]
+    pub fn head_of(&self, len: usize) -> Option<u64> {
+        match &self.identity {
+            Identity::File { head_len, head, .. } if self.unpacked_len.is_some() => {
+                (*head_len as usize == len).then_some(*head)
+            }
+            // What cannot be read now cannot be read by its follower either, which says so.
+            _ => identity::head_of(&self.file, len).ok().flatten(),
+        }
+    }
 }
 
 /// Finds the files of all file sources. Works on the thread that calls it.
 #[derive(Debug)]
 pub struct Discover {
     sources: Vec<Sought>,
-    own: Vec<PathBuf>,
+    own: Own,
     poll: Duration,
     scans: u64,
+    roll_called: Option<Instant>,
+    /// Sources for which it was said that compressed files are left alone.
+    has_packed: BTreeSet<usize>,
     known: HashMap<FileKey, Known>,
     /// The last scan left files because no more may be open.
     is_full: bool,
@@ -80,6 +114,8 @@ struct Sought {
 #[derive(Debug)]
 struct Known {
     path: PathBuf,
+    /// When it was made, in ns since 1970: with the inode, what is never used again.
+    birth_ns: Option<u64>,
     /// The last scan that saw it.
     scan: u64,
     /// The last scan that saw it at `path`.
@@ -134,9 +170,13 @@ const SCAN_SHARE: u32 = 10;
 /// Open files that are left to the rest of the agent: state, outputs, connections.
 const KEPT_FREE: u64 = 32;
 
+/// How often the files that are there are compared with those that are known.
+pub const ROLL_CALL_EVERY: Duration = Duration::from_secs(60);
+
 impl Discover {
     /// Looks for the files of `sources`, never for those that the agent writes itself: `own` are folders, and files
-    /// with all whose path begins like theirs (`out.ndjson` also means `out.ndjson.1.gz`).
+    /// with those that are made of them (`out.ndjson` also means `out.ndjson.1.gz`); besides them, where its own standard
+    /// output and error go.
     ///
     /// # Errors
     /// A glob that cannot be compiled; see [`Config::faults`].
@@ -152,7 +192,9 @@ impl Discover {
         let poll = sources.iter().map(|(_, config)| config.poll.0).min();
         Ok(Self {
             sources: sources.iter().map(sought).collect::<Result<_, _>>()?,
-            own: own.iter().map(|path| canonical(path)).collect(),
+            own: Own::new(own),
+            roll_called: None,
+            has_packed: BTreeSet::new(),
             poll: poll.unwrap_or(Config::default().poll.0),
             scans: 0,
             known: HashMap::new(),
@@ -238,16 +280,30 @@ impl Discover {
         }
         self.settle(report);
         self.complain(complaints);
+        if !self.is_full && self.roll_called.is_none_or(|at| at.elapsed() >= ROLL_CALL_EVERY) {
+            self.roll_called = Some(Instant::now());
+            report(Event::RollCall(self.resting()));
+        }
+    }
+
+    /// The files that are there and not followed.
+    #[must_use]
+    pub fn resting(&self) -> BTreeSet<Inode> {
+        let resting = self.known.iter().filter(|(_, known)| known.rest.is_some());
+        resting.map(|(key, known)| (key.inode, known.birth_ns)).collect()
     }
 
     /// The regular files whose paths match, and what cannot be read on the way.
-    fn candidates(&self, complaints: &mut HashMap<PathBuf, String>) -> Vec<Candidate> {
+    fn candidates(&mut self, complaints: &mut HashMap<PathBuf, String>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
+        let mut packed = BTreeMap::new();
         for (source, sought) in self.sources.iter().enumerate() {
             for entry in sought.globs.walk() {
                 let result = entry.and_then(|entry| {
                     let is_wanted = entry.file_type().is_file() && sought.globs.matches(entry.path());
-                    if is_wanted {
+                    if is_wanted && is_packed(entry.path()) {
+                        packed.entry(source).or_insert_with(|| entry.into_path());
+                    } else if is_wanted {
                         let metadata = entry.metadata()?;
                         candidates.push(Candidate { source, path: entry.into_path(), metadata });
                     }
@@ -261,7 +317,22 @@ impl Discover {
                 }
             }
         }
+        for (source, path) in packed {
+            self.tell_packed(source, &path);
+        }
         candidates
+    }
+
+    /// Says once that compressed files are not read as lines.
+    fn tell_packed(&mut self, source: usize, path: &Path) {
+        if self.has_packed.insert(source) {
+            let name = &self.sources[source].name;
+            info!(
+                "compressed files of source {name}, such as {}, are left alone; only what one has of a file that was \
+                 not read to its end before is read",
+                path.display()
+            );
+        }
     }
 
     /// Notes that a path was seen. Whether its file is not followed and should be.
@@ -276,7 +347,7 @@ impl Discover {
             }
             return known.rest.as_mut().is_some_and(|rest| rest.has_changed(&candidate.metadata));
         }
-        if self.is_own(&candidate.path) {
+        if self.own.has(key, &candidate.path) {
             return false;
         }
         let sought = &self.sources[candidate.source];
@@ -286,19 +357,14 @@ impl Discover {
             let begin = self.begin(candidate);
             let len = candidate.metadata.len();
             let rest = Rest { len, modified: candidate.metadata.modified().ok(), begin };
-            self.remember(key, candidate.path.clone(), Some(rest));
+            self.remember(&candidate.metadata, candidate.path.clone(), Some(rest));
         }
         !is_old
     }
 
     /// Opens a file that is to be followed. `None`: it was swapped for one that is followed already.
     fn open(&mut self, candidate: &Candidate) -> io::Result<Option<Found>> {
-        // Not to wait for a writer, should a pipe have taken the file's place.
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&candidate.path)?;
-        if is_kept_free(&file) {
-            return Err(Errno::MFILE.into());
-        }
+        let file = open_one(&candidate.path)?;
         let metadata = file.metadata()?;
         let key = FileKey::of(&metadata);
         let rest = match self.known.get(&key) {
@@ -311,9 +377,10 @@ impl Discover {
         }
         let begin = rest.map_or_else(|| self.begin(candidate), |rest| rest.begin);
         let identity = identity::of(&file, &candidate.path)?;
-        self.remember(key, candidate.path.clone(), None);
+        self.remember(&metadata, candidate.path.clone(), None);
         let source_name = Arc::clone(&self.sources[candidate.source].name);
-        Ok(Some(Found { source_name, path: candidate.path.clone(), file, identity, begin }))
+        let path = candidate.path.clone();
+        Ok(Some(Found { source_name, path, file, identity, begin, unpacked_len: None }))
     }
 
     fn begin(&self, candidate: &Candidate) -> u64 {
@@ -324,8 +391,9 @@ impl Discover {
         }
     }
 
-    fn remember(&mut self, key: FileKey, path: PathBuf, rest: Option<Rest>) {
-        let known = Known { path, scan: self.scans, scan_at_path: self.scans, other_path: None, rest };
+    fn remember(&mut self, metadata: &Metadata, path: PathBuf, rest: Option<Rest>) {
+        let (key, birth_ns) = (FileKey::of(metadata), identity::birth_ns(metadata));
+        let known = Known { path, birth_ns, scan: self.scans, scan_at_path: self.scans, other_path: None, rest };
         self.known.insert(key, known);
     }
 
@@ -374,13 +442,6 @@ impl Discover {
         let of_files = self.known.values().filter_map(|known| known.path.parent()).map(Path::to_owned);
         of_files.chain(self.sources.iter().flat_map(|sought| sought.globs.folders())).collect()
     }
-
-    fn is_own(&self, path: &Path) -> bool {
-        let path = canonical(path);
-        let begins_like =
-            |own: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(own.as_os_str().as_encoded_bytes());
-        self.own.iter().any(|own| path.starts_with(own) || begins_like(own) && path.parent() == own.parent())
-    }
 }
 
 impl Rest {
@@ -390,6 +451,19 @@ impl Rest {
         self.modified = modified;
         is_touched || self.len != metadata.len()
     }
+}
+
+/// Opens a file for reading, unless it would take one of the last places under the limit of open files.
+fn open_one(path: &Path) -> io::Result<File> {
+    // Not to wait for a writer, should a pipe have taken the file's place.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if is_kept_free(&file) { Err(Errno::MFILE.into()) } else { Ok(file) }
+}
+
+/// Whether a file is compressed, by its name: one that is being compressed has no content yet that would tell.
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
 fn report_found(found: Option<Found>, report: &mut dyn FnMut(Event)) {
@@ -405,18 +479,8 @@ fn is_kept_free(file: &File) -> bool {
     u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - KEPT_FREE.min(limit / 2))
 }
 
-fn is_limit_of_open_files(error: &io::Error) -> bool {
+/// Whether no more files may be open.
+#[must_use]
+pub fn is_limit_of_open_files(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-}
-
-/// The path without symbolic links, as far as it exists.
-fn canonical(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match (absolute.parent(), absolute.file_name()) {
-        (Some(parent), Some(name)) => canonical(parent).join(name),
-        _ => absolute,
-    }
 }

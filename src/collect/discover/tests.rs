@@ -55,9 +55,8 @@ impl Scene {
 fn files_that_match_are_found_once_and_the_agents_own_never() {
     let globs = ["**/*.log", "plain.txt", "none/*.log"];
     let mut scene = Scene::new(&globs, |_| (), &["state", "out.log"]);
-    for name in
-        ["a.log", "x/y/b.log", "x/c.txt", "plain.txt", "d.skip.log", "state/journal.log", "out.log", "out.log.1.log"]
-    {
+    let others = ["x/c.txt", "d.skip.log", "state/journal.log", "out.log", "out.log.1.log"];
+    for name in ["a.log", "x/y/b.log", "plain.txt"].into_iter().chain(others) {
         scene.write(name, "time,level\n");
     }
     fs::create_dir(scene.path("folder.log")).unwrap();
@@ -74,6 +73,64 @@ fn files_that_match_are_found_once_and_the_agents_own_never() {
     assert_eq!(keys, wanted);
     assert!(found.iter().all(|found| found.source_name.as_ref() == "app" && found.begin == 0));
     assert!(scene.names().is_empty(), "told once");
+}
+
+/// Only what the agent writes is its own: not what is named a little like it.
+#[test]
+fn what_is_the_agents_own_is_told_by_whole_names() {
+    let mut scene = Scene::new(&["**/*"], |_| (), &["lib/state", "all", "out.ndjson"]);
+    let own = ["lib/state/a.log", "lib/state/outputs/store/notes.1", "all", "all.12.gz", "all.12", "out.ndjson"];
+    let others = [
+        "all-errors.log",
+        "allow.log",
+        "lib/state-of-things.log",
+        "lib/all",
+        "out.ndjson-old",
+        "out.ndjson1",
+        "x/out.log",
+    ];
+    for name in own.into_iter().chain(others) {
+        scene.write(name, "");
+    }
+    let mut expected = others.map(str::to_owned);
+    expected.sort();
+    let mut names = scene.names();
+    names.sort();
+    assert_eq!(names, expected);
+}
+
+/// Compressed files are no lines: whatever the globs say.
+#[test]
+fn compressed_files_are_left_alone() {
+    let mut scene = Scene::new(&["*"], |_| (), &[]);
+    for name in ["a.log", "a.log.1.gz", "b.log-20260101.GZ", "gz"] {
+        scene.write(name, "x\n");
+    }
+    assert_eq!(scene.names(), ["a.log", "gz"]);
+    assert_eq!(scene.discover.has_packed.len(), 1, "said");
+}
+
+/// Told when all is found, with what is there and not followed.
+#[test]
+fn a_roll_call_comes_after_a_whole_look() {
+    let mut scene = Scene::new(&["*.log"], |_| (), &[]);
+    scene.write("a.log", "one\n");
+    let metadata = fs::metadata(scene.path("a.log")).unwrap();
+    let key = FileKey::of(&metadata);
+    let called = |scene: &mut Scene| {
+        let mut calls = Vec::new();
+        scene.discover.scan(&mut |event| {
+            if let Event::RollCall(resting) = event {
+                calls.push(resting);
+            }
+        });
+        calls
+    };
+    assert_eq!(called(&mut scene), [BTreeSet::new()]);
+    assert!(called(&mut scene).is_empty(), "only now and then");
+    scene.discover.releases().release(key, 4);
+    scene.discover.roll_called = None;
+    assert_eq!(called(&mut scene), [BTreeSet::from([(key.inode, identity::birth_ns(&metadata))])]);
 }
 
 #[test]
@@ -101,6 +158,7 @@ fn old_files_are_left_alone_until_they_are_written_to() {
     assert_eq!(scene.scan().iter().map(|found| found.begin).collect::<Vec<_>>(), [5]);
 }
 
+/// A14.
 #[test]
 fn what_cannot_be_opened_is_tried_again() {
     let mut scene = Scene::new(&["*.log"], |_| (), &[]);
@@ -134,6 +192,7 @@ fn moves_are_told_and_released_files_come_back_when_they_change() {
             Event::Found(found) => format!("found {}", scene.name(&found.path)),
             Event::Renamed(of, path) => format!("{} renamed {}", *of == key, scene.name(path)),
             Event::Changed(_) => "changed".to_owned(),
+            Event::RollCall(_) => "roll call".to_owned(),
         })
         .collect();
     told.sort();
@@ -177,6 +236,7 @@ fn expect(events: &Receiver<Event>, word: &str, path: Option<&Path>) {
             Event::Found(found) => ("found", Some(found.path)),
             Event::Changed(_) => ("changed", None),
             Event::Renamed(_, path) => ("renamed", Some(path)),
+            Event::RollCall(_) => continue,
         };
         if (told, of.as_deref()) == (word, path) {
             return;

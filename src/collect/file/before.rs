@@ -1,11 +1,8 @@
 //! The few bytes before an offset, by which a file that was truncated and has grown again is told from the old one.
 
-use std::fs::File;
 use std::io;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::{pread, retry_on_intr};
-
+use super::content::Content;
 use crate::base::source::{GUARD_BYTES, fingerprint};
 
 /// The last bytes before an offset: [`GUARD_BYTES`], or all where the offset is smaller.
@@ -28,10 +25,10 @@ impl Before {
     }
 
     /// Reads those before `offset`; `None` where the file is shorter.
-    pub(super) fn read(file: &File, offset: u64) -> io::Result<Option<Self>> {
+    pub(super) fn read(content: &mut Content, offset: u64) -> io::Result<Option<Self>> {
         let len = usize::try_from(offset).unwrap_or(usize::MAX).min(GUARD_BYTES);
         let mut bytes = Vec::with_capacity(GUARD_BYTES);
-        read_up_to(file, offset - len as u64, len, &mut bytes)?;
+        content.read_up_to(offset - len as u64, len, &mut bytes)?;
         Ok((bytes.len() == len).then(|| Self::end_of(&bytes)))
     }
 
@@ -61,25 +58,16 @@ impl Before {
 
     /// Fills `bytes` with these bytes and up to `want` of those after `offset`, in one read where the file has them.
     /// `false`: other bytes lie before the offset now, or none.
-    pub(super) fn read_on(&self, file: &File, offset: u64, want: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {
-        read_up_to(file, offset - self.len as u64, self.len + want, bytes)?;
+    pub(super) fn read_on(
+        &self,
+        content: &mut Content,
+        offset: u64,
+        want: usize,
+        bytes: &mut Vec<u8>,
+    ) -> io::Result<bool> {
+        content.read_up_to(offset - self.len as u64, self.len + want, bytes)?;
         Ok(bytes.starts_with(self.as_slice()))
     }
-}
-
-/// Replaces `bytes` by up to `want` bytes of `file` from `at` on; fewer only at the file's end.
-pub(super) fn read_up_to(file: &File, at: u64, want: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    bytes.clear();
-    bytes.reserve_exact(want);
-    while bytes.len() < want {
-        let next = at + bytes.len() as u64;
-        let count = retry_on_intr(|| pread(file, spare_capacity(bytes), next))?;
-        if count == 0 {
-            break;
-        }
-    }
-    bytes.truncate(want);
-    Ok(())
 }
 
 /// The length of `bytes` without the NUL bytes at their end: space that was laid out and not yet written.

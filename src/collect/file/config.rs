@@ -35,6 +35,8 @@ pub struct Config {
     pub timezone: String,
     /// How often folders are looked through, whatever the kernel tells.
     pub poll: Span,
+    /// A file that is gone is forgotten after so long.
+    pub forget_after: Span,
 }
 
 /// Where reading begins in a file that was never seen before.
@@ -61,6 +63,7 @@ impl Default for Config {
             service_name: None,
             timezone: "local".to_owned(),
             poll: Span(Duration::from_secs(1)),
+            forget_after: Span(Duration::from_secs(7 * 24 * 3600)),
         }
     }
 }
@@ -84,6 +87,12 @@ impl Config {
             faults.push(Fault::new("poll", format!("must be at least {}", Span(SHORTEST_POLL))));
         }
         faults
+    }
+
+    /// How long a file that is gone is remembered, in ms.
+    #[must_use]
+    pub fn forget_after_ms(&self) -> i64 {
+        i64::try_from(self.forget_after.0.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The source of a file at `path` (standard input: `None`) that belongs to the table `name`.

@@ -4,12 +4,13 @@
 
 mod before;
 mod config;
+mod content;
 mod overlong;
 mod replay;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::mem;
 use std::ops::Range;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 use self::before::{Before, len_of_whole_characters, len_without_nul};
 pub use self::config::{Config, Settings, Start};
+use self::content::Content;
+pub use self::content::{unpack, unpack_head};
 use self::overlong::Passed;
 use self::replay::Replay;
 use super::discover::Found;
@@ -30,7 +33,7 @@ use crate::base::source::{Cursor, GUARD_BYTES, HEAD_BYTES, Identity, Resume, Sou
 /// One followed file. Lives on one worker.
 #[derive(Debug)]
 pub struct Follower {
-    file: File,
+    content: Content,
     path: PathBuf,
     key: FileKey,
     identity: Identity,
@@ -108,16 +111,19 @@ impl Follower {
     /// # Errors
     /// As the file system gives them.
     pub fn new(found: Found, source: Arc<Source>, resume: &Resume, settings: Settings) -> io::Result<Self> {
-        let Found { path, file, identity, begin, .. } = found;
-        let metadata = file.metadata()?;
+        let Found { path, file, identity, begin, unpacked_len, .. } = found;
+        let key = FileKey::of(&file.metadata()?);
+        let content = Content::new(file, unpacked_len)?;
+        let size = content.len()?;
         let mut follower = Self {
-            key: FileKey::of(&metadata),
-            file,
+            key,
+            // What is compressed has come to its end.
+            settings: Settings { once: settings.once || content.plain().is_none(), ..settings },
+            content,
             path,
             identity,
             is_head_stale: false,
             source,
-            settings,
             generation: resume.generation,
             offset: 0,
             before: Before::START,
@@ -126,8 +132,8 @@ impl Follower {
             replay: Replay::default(),
             passed: Passed::default(),
             zeros: 0..0,
-            size: metadata.len(),
-            once_end: metadata.len(),
+            size,
+            once_end: size,
             quiet: Quiet::default(),
             losses: Losses::default(),
         };
@@ -146,19 +152,23 @@ impl Follower {
             None if resume.generation == 0 => (begin, None),
             None => (0, None),
         };
-        let before = Before::read(&self.file, offset)?;
+        let before = Before::read(&mut self.content, offset)?;
+        let mut unread_here = 0;
         match before.filter(|before| guard.is_none_or(|guard| guard == before.guard())) {
-            Some(before) => (self.offset, self.before) = (offset, before),
+            Some(before) => {
+                (self.offset, self.before) = (offset, before);
+                unread_here = guard.map_or(0, |_| self.size.saturating_sub(offset));
+            }
             None => {
                 self.generation += 1;
                 self.losses.truncations += 1;
             }
         }
         self.has_begun = self.offset > 0;
-        self.first = Before::read(&self.file, self.offset.min(GUARD_BYTES as u64))?.unwrap_or(Before::START);
+        self.first = Before::read(&mut self.content, self.offset.min(GUARD_BYTES as u64))?.unwrap_or(Before::START);
         let (replay, lost_bytes) = Replay::new(&resume.replay, self.generation, self.offset, self.size);
         self.replay = replay;
-        self.losses.bytes += lost_bytes;
+        self.losses.bytes += lost_bytes.max(resume.unread.saturating_sub(unread_here));
         Ok(())
     }
 
@@ -168,7 +178,7 @@ impl Follower {
     /// # Errors
     /// As the file system gives them; nothing is skipped, so it can be tried again.
     pub fn read(&mut self, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
-        let size = self.file.metadata()?.len();
+        let size = self.content.len()?;
         let longest_line = self.settings.max_line.saturating_add(b"\r\n".len());
         let mut room = self.settings.chunk_bytes;
         self.look_back_into_hole()?;
@@ -216,10 +226,9 @@ impl Follower {
     /// # Errors
     /// As the file system gives them.
     pub fn take_identity(&mut self) -> io::Result<Option<Identity>> {
-        if !self.is_head_stale {
-            return Ok(None);
-        }
-        let identity = identity::of(&self.file, &self.path)?;
+        // What makes a compressed file itself is that of the file it was made of.
+        let Some(file) = self.content.plain().filter(|_| self.is_head_stale) else { return Ok(None) };
+        let identity = identity::of(file, &self.path)?;
         self.is_head_stale = false;
         let is_new = identity != self.identity;
         self.identity = identity;
@@ -256,6 +265,12 @@ impl Follower {
         now_ms.saturating_sub(self.quiet.since_ms).max(0)
     }
 
+    /// Whether it is compressed, and so never grows.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.content.plain().is_none()
+    }
+
     /// The kernel's name of the file.
     #[must_use]
     pub const fn key(&self) -> FileKey {
@@ -271,17 +286,17 @@ impl Follower {
     /// Whether the file has no name any more.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+        self.content.plain().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))
     }
 
     /// Reads the bytes before the offset and up to `want` after it. `false`: it is no longer the file it was. Its
     /// first bytes are looked at last, so that what was read before them is of the same generation.
-    fn read_on(&self, want: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {
-        if !self.before.read_on(&self.file, self.offset, want, bytes)? {
+    fn read_on(&mut self, want: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        if !self.before.read_on(&mut self.content, self.offset, want, bytes)? {
             return Ok(false);
         }
         let first_len = self.first.as_slice().len() as u64;
-        Ok(Before::read(&self.file, first_len)? == Some(self.first))
+        Ok(Before::read(&mut self.content, first_len)? == Some(self.first))
     }
 
     /// How many bytes at the offset are no line: NUL bytes at the start of a file, which a writer leaves that was not
@@ -305,7 +320,9 @@ impl Follower {
     /// laid out beforehand, not a hole.
     fn look_back_into_hole(&mut self) -> io::Result<()> {
         let is_in_hole = !self.has_begun && self.offset > 0;
-        if is_in_hole && !Before::read(&self.file, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero) {
+        if is_in_hole
+            && !Before::read(&mut self.content, self.offset.min(GUARD_BYTES as u64))?.is_some_and(Before::is_zero)
+        {
             (self.offset, self.before, self.first) = (0, Before::START, Before::START);
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::io;
 
 use memchr::memchr;
 
-use super::before::{Before, len_without_nul, read_up_to};
+use super::before::{Before, len_without_nul};
 use super::replay::Edge;
 use super::{Follower, Piece, Read};
 use crate::base::chunk::{Line, offset};
@@ -32,7 +32,7 @@ impl Follower {
         self.go_on_passing(&spare.bytes[from..])?;
         for _ in 0..READS_AT_ONCE {
             let want = edge.after(self.passed.len).within(self.settings.chunk_bytes);
-            read_up_to(&self.file, self.offset + self.passed.len, want, &mut spare.scan)?;
+            self.content.read_up_to(self.offset + self.passed.len, want, &mut spare.scan)?;
             if let Some(newline) = memchr(b'\n', &spare.scan) {
                 let text_len = self.passed.len + newline as u64;
                 return self.overlong(text_len, text_len + 1, now_ms, spare);
@@ -82,10 +82,11 @@ impl Follower {
     }
 
     /// Whether the NUL bytes that were passed last are text now.
-    fn were_zeros_written_to(&self) -> io::Result<bool> {
+    fn were_zeros_written_to(&mut self) -> io::Result<bool> {
         let len = self.zeros_passed().min(GUARD_BYTES as u64);
         Ok(len > 0
-            && !Before::read(&self.file, self.zeros.start + len)?.is_some_and(|before| before.ends_in_zeros(len)))
+            && !Before::read(&mut self.content, self.zeros.start + len)?
+                .is_some_and(|before| before.ends_in_zeros(len)))
     }
 
     /// How many NUL bytes end what was passed.
@@ -105,7 +106,7 @@ impl Follower {
 
     /// The chunk of one line whose text has `text_len` bytes, `input_bytes` with its end.
     fn overlong(&mut self, text_len: u64, input_bytes: u64, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
-        let Some(before) = Before::read(&self.file, self.offset + input_bytes)? else {
+        let Some(before) = Before::read(&mut self.content, self.offset + input_bytes)? else {
             // Truncated in this moment: the next look will see it.
             return Ok(Read::Passing);
         };

@@ -19,7 +19,7 @@ fn known(stream: Stream, cursor: Option<Cursor>, replay: Vec<Note>) -> (Arc<Sour
         path: None,
         timezone: "utc".into(),
     };
-    (Arc::new(source), Resume { id, generation: 0, cursor, path: None, replay })
+    (Arc::new(source), Resume { id, generation: 0, cursor, path: None, replay, unread: 0 })
 }
 
 fn both(cursors: [Option<Cursor>; 2]) -> Logs {

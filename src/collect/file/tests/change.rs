@@ -6,6 +6,7 @@ fn losses(truncations: u32, bytes: u64) -> Losses {
     Losses { truncations, bytes }
 }
 
+/// A1.
 #[test]
 fn a_renamed_file_is_read_to_its_end_while_its_writer_goes_on() {
     let mut scene = Scene::new("one\n");
@@ -38,6 +39,7 @@ fn a_file_under_a_new_path_that_is_followed_there_stays() {
     assert_eq!(path, moved.display().to_string());
 }
 
+/// A12.
 #[test]
 fn a_deleted_file_is_read_to_its_end_then_let_go() {
     for recreate in [false, true] {
@@ -52,6 +54,7 @@ fn a_deleted_file_is_read_to_its_end_then_let_go() {
     }
 }
 
+/// A4 and A5.
 #[test]
 fn a_truncated_file_begins_a_new_generation() {
     for after in ["", "new\n", "new one\nnew two\nnew three\nnew four\n"] {
@@ -79,6 +82,7 @@ fn each_truncation_counts() {
     assert_eq!(scene.follower().take_losses(), losses(3, 0));
 }
 
+/// A6.
 #[test]
 fn bytes_that_were_cut_off_unread_are_counted() {
     let mut scene = Scene::new("0123456789\n".repeat(10));
@@ -96,6 +100,7 @@ fn bytes_that_were_cut_off_unread_are_counted() {
     assert_eq!(scene.follower().take_losses(), losses(0, 110 - chunk.end - 11));
 }
 
+/// A7.
 #[test]
 fn a_writer_not_told_of_a_truncation_leaves_a_hole_that_is_skipped() {
     let mut scene = Scene::new("");
@@ -115,6 +120,7 @@ fn a_line_beyond_the_limit_may_be_truncated_while_it_is_passed_over() {
     assert_eq!(scene.lines(), [(0, 0, 601, "y".repeat(100), true), at(0, 601, 2, "z")]);
 }
 
+/// A10.
 #[test]
 fn the_identity_grows_with_the_file_and_then_stays() {
     let mut scene = Scene::new("");
@@ -132,6 +138,7 @@ fn the_identity_grows_with_the_file_and_then_stays() {
     assert_eq!(scene.follower().take_identity().unwrap(), None);
 }
 
+/// A5 and A9.
 #[test]
 fn a_file_that_grew_again_to_the_same_last_bytes_is_told_by_its_first() {
     let tail = "=".repeat(80);
@@ -141,6 +148,7 @@ fn a_file_that_grew_again_to_the_same_last_bytes_is_told_by_its_first() {
     assert_eq!(scene.lines(), [at(1, 0, 84, &format!("new{tail}")), at(1, 84, 5, "next")]);
 }
 
+/// A5.
 #[test]
 fn a_file_that_grew_again_to_the_same_size_is_told_too() {
     let mut scene = Scene::with("", Settings { chunk_bytes: 1, ..SETTINGS }, &first_sight(), 0);

@@ -19,6 +19,7 @@ fn check(content: impl AsRef<[u8]>, from: u64, expected: &[(u32, &str)]) {
     }
 }
 
+/// B1, B3 to B5.
 #[test]
 fn lines_are_read_whatever_the_size_of_a_read() {
     check("", 0, &[]);
@@ -32,6 +33,7 @@ fn lines_are_read_whatever_the_size_of_a_read() {
     check("é\nж\n", 0, &[(3, "é"), (3, "ж")]);
 }
 
+/// A7 and B5.
 #[test]
 fn nul_bytes_that_a_truncation_left_at_the_start_are_no_line() {
     check([&[0; 300][..], b"one\n\0two\n"].concat(), 300, &[(4, "one"), (5, "\0two")]);
@@ -131,6 +133,7 @@ fn space_laid_out_beyond_a_read_is_filled_line_by_line() {
     }
 }
 
+/// B2: one below the limit, at it, one above, three times; the next line is whole and at its place.
 #[test]
 fn long_lines_are_cut_and_their_neighbours_are_whole() {
     let limit = SETTINGS.max_line;
@@ -169,6 +172,7 @@ fn a_line_of_any_length_takes_little_memory_and_few_looks_are_long() {
     assert_eq!(lines[1..], [at(0, long as u64 + 2, 5, "next")]);
 }
 
+/// B1.
 #[test]
 fn an_unfinished_line_is_taken_when_it_has_been_quiet_for_long_enough() {
     let mut scene = Scene::new("one\nprompt");
@@ -187,6 +191,7 @@ fn an_unfinished_line_is_taken_when_it_has_been_quiet_for_long_enough() {
     assert_eq!(scene.lines(), [at(0, 22, 11, " and half")]);
 }
 
+/// B7.
 #[test]
 fn a_character_is_not_torn_by_the_timeout() {
     let mut scene = Scene::new(b"caf\xC3");

@@ -90,13 +90,13 @@ impl Scene {
 }
 
 fn first_sight() -> Resume {
-    Resume { id: SourceId::new(1), generation: 0, cursor: None, path: None, replay: Vec::new() }
+    Resume { id: SourceId::new(1), generation: 0, cursor: None, path: None, replay: Vec::new(), unread: 0 }
 }
 
 fn follower(path: &Path, settings: Settings, resume: &Resume, begin: u64) -> Follower {
     let file = File::open(path).unwrap();
     let identity = identity::of(&file, path).unwrap();
-    let found = Found { source_name: "app".into(), path: path.to_owned(), file, identity, begin };
+    let found = Found { source_name: "app".into(), path: path.to_owned(), file, identity, begin, unpacked_len: None };
     let source = Config::default().source(&"app".into(), resume.id, Some(path.display().to_string()));
     Follower::new(found, Arc::new(source), resume, settings).unwrap()
 }

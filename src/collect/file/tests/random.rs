@@ -90,7 +90,7 @@ impl Log {
             Likeness::Truncated => (generation + 1, None),
             Likeness::Other => panic!("another file"),
         };
-        let resume = Resume { id: last.source().id, generation, cursor, path: None, replay: Vec::new() };
+        let resume = Resume { id: last.source().id, generation, cursor, path: None, replay: Vec::new(), unread: 0 };
         self.followers.push(follower(&self.path(), self.settings, &resume, 0));
         self.known = Some(seen);
     }

@@ -1,9 +1,12 @@
 //! After a restart: where reading goes on, and that it gives again what it gave.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::*;
 
 fn resume(generation: u32, cursor: Option<Cursor>, replay: Vec<Note>) -> Resume {
-    Resume { id: SourceId::new(1), generation, cursor, path: None, replay }
+    Resume { id: SourceId::new(1), generation, cursor, path: None, replay, unread: 0 }
 }
 
 fn note(chunk: &Chunk) -> Note {
@@ -11,6 +14,7 @@ fn note(chunk: &Chunk) -> Note {
     Note { source: source.id, generation: *generation, start: *start, end: *end, seen_ms: *seen_ms }
 }
 
+/// A4 and A5, across a restart.
 #[test]
 fn reading_goes_on_at_the_cursor_if_the_file_is_still_the_same() {
     /// What the file holds at the restart, and what is read of it then: lines, and whether a truncation is told.
@@ -54,6 +58,7 @@ fn a_start_at_the_end_is_only_for_files_never_seen() {
     assert_eq!(scene.texts(), ["half", "new"]);
 }
 
+/// B1.
 #[test]
 fn a_line_cut_in_the_middle_goes_on_after_a_restart() {
     let mut scene = Scene::new("prompt> ");
@@ -124,4 +129,74 @@ fn a_truncation_ends_a_replay() {
     assert_eq!(chunks.iter().flat_map(seen).collect::<Vec<_>>(), [at(1, 0, 14, "a new content")]);
     assert!(!chunks[0].replayed);
     assert_eq!(scene.follower().take_losses(), Losses { truncations: 1, bytes: 4 });
+}
+
+/// A6: what was unread and is not there any more is told, whether it was noted or only seen.
+#[test]
+fn bytes_that_vanished_while_nobody_looked_are_counted() {
+    let guard = crate::base::source::fingerprint;
+    let at = |offset, read: &str| Some(Cursor::File { generation: 0, offset, guard: guard(read.as_bytes()) });
+    let note = Note { source: SourceId::new(1), generation: 0, start: 4, end: 12, seen_ms: 7 };
+    /// Name, what it was found to be by `track`, what it holds now, and what is lost of 20 bytes of which 4 were settled.
+    type Row = (&'static str, (u32, Option<Cursor>), &'static str, u64);
+    let rows: [Row; 5] = [
+        ("still there", (0, at(4, "one\n")), "one\ntwo\n456789012345", 0),
+        ("grown", (0, at(4, "one\n")), "one\ntwo\n456789012345\nmore\n", 0),
+        ("cut short", (0, at(4, "one\n")), "one\ntwo\n", 12),
+        ("other bytes before the offset", (0, at(4, "one\n")), "ONE\nTWO\n and many more bytes", 16),
+        ("truncated", (1, None), "ONE\nTWO\n and many more bytes", 16),
+    ];
+    for (name, (generation, cursor), content, lost) in rows {
+        let resume = Resume { unread: 16, ..resume(generation, cursor, vec![note.clone()]) };
+        let mut scene = Scene::with(content, SETTINGS, &resume, 0);
+        assert_eq!(scene.follower().take_losses().bytes, lost, "{name}");
+    }
+}
+
+/// The lines of a compressed file, from `resume` on, with all that ids and times are made of.
+fn packed_chunks(content: &str, settings: Settings, resume: &Resume) -> (Vec<Chunk>, u64) {
+    let mut scene = Scene::with(content, settings, &first_sight(), 0);
+    let mut encoder = GzEncoder::new(tempfile::tempfile().unwrap(), Compression::fast());
+    encoder.write_all(content.as_bytes()).unwrap();
+    let identity = identity::of(&File::open(scene.path()).unwrap(), &scene.path()).unwrap();
+    let found = Found {
+        source_name: "app".into(),
+        path: scene.path(),
+        file: encoder.finish().unwrap(),
+        identity,
+        begin: 0,
+        unpacked_len: Some(content.len() as u64),
+    };
+    let source = Config::default().source(&"app".into(), resume.id, Some("a.log".into()));
+    scene.follower = Some(Follower::new(found, Arc::new(source), resume, settings).unwrap());
+    assert_eq!(scene.follower().take_identity().unwrap(), None);
+    let chunks = scene.chunks().0;
+    assert_eq!((scene.follower().take_identity().unwrap(), scene.follower().take_losses()), (None, Losses::default()));
+    (chunks, scene.follower().lag_bytes())
+}
+
+/// Places, texts and cuts are those of the file that it was made of, from any line on, and after a crash in the same
+/// pieces. Its last line is finished.
+#[test]
+fn a_compressed_file_is_read_as_the_one_it_was_made_of() {
+    let long = format!("{}\n{}\n", "x".repeat(250), "é".repeat(700));
+    let content = format!("\u{feff}one\ntwo\r\n\n{long}{}last", "a line like others\n".repeat(30));
+    let once = |chunk_bytes| Settings { chunk_bytes, once: true, ..SETTINGS };
+    for chunk_bytes in [7, 16, 64, 300, 4_096] {
+        let plain = Scene::with(&content, once(chunk_bytes), &first_sight(), 0).chunks().0;
+        let cursors = plain.iter().map(|chunk| Some(chunk.cursor.clone()));
+        for (read, cursor) in std::iter::once(None).chain(cursors).enumerate() {
+            for notes in [vec![], plain[read..].iter().map(note).collect::<Vec<_>>()] {
+                let is_replay = !notes.is_empty();
+                let settings = Settings { chunk_bytes: if is_replay { 4_096 } else { chunk_bytes }, ..SETTINGS };
+                let resume = resume(0, cursor.clone(), notes);
+                let (packed, lag_bytes) = packed_chunks(&content, settings, &resume);
+                let facts = |chunk: &Chunk| (note(chunk), seen(chunk), chunk.cursor.clone(), chunk.cut_bytes);
+                let expected: Vec<_> = plain[read..].iter().map(facts).collect();
+                assert_eq!(packed.iter().map(facts).collect::<Vec<_>>(), expected, "{chunk_bytes}, {read} read");
+                assert!(packed.iter().all(|chunk| chunk.replayed == is_replay));
+                assert_eq!(lag_bytes, 0);
+            }
+        }
+    }
 }
