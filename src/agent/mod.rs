@@ -185,11 +185,15 @@ impl Agent {
     async fn serve_admin(&mut self, config: &Config, outputs: &[Ready]) {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
         let held: Vec<_> = outputs.iter().map(|one| (one.name.clone(), Arc::clone(&one.destination))).collect();
-        let (ready, tracker) = (Arc::clone(&self.ready), Arc::clone(&self.tracker));
+        let (ready, tracker, metrics) = (Arc::clone(&self.ready), Arc::clone(&self.tracker), Arc::clone(&self.metrics));
         let health = move || {
             let reason =
                 |(name, one): &(String, Arc<Destination>)| Some(format!("output {name} is held: {}", one.is_held()?));
-            let reasons = held.iter().filter_map(reason).chain(tracker.trouble()).collect();
+            let stalled = metrics.by_label(Metric::StalledFollows).into_iter().filter(|(_, count)| *count > 0);
+            let stalled = stalled.map(|(name, count)| {
+                format!("source {name}: the container engine's log streams hang, of {count} containers")
+            });
+            let reasons = held.iter().filter_map(reason).chain(tracker.trouble()).chain(stalled).collect();
             admin::Health { ready: ready.load(Ordering::Relaxed), reasons }
         };
         let face = admin::Face { metrics: Arc::clone(&self.metrics), health: Arc::new(health) };

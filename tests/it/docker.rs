@@ -214,6 +214,42 @@ fn once_reads_containers_up_to_now() {
     assert_each_once(&ground, 1000);
 }
 
+/// C7: at 2 MB/s the engine rotates its file ten times a second.
+#[test]
+fn a_log_that_is_rotated_at_speed_is_read_once() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let agent = ground.start(&[]);
+    let pad = "x".repeat(130);
+    let script = format!(
+        "i=0; while [ $i -lt 60000 ]; do printf '{pad} seq-a-%07d\\n' $i; i=$((i+1)); [ $((i%100)) = 0 ] && sleep 0.01; done"
+    );
+    engine.run(&["--log-opt", "max-size=200k", "--log-opt", "max-file=8"], &script);
+    finish(&ground, agent, 60_000);
+}
+
+/// The agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
+#[test]
+fn rotations_while_the_agent_is_away_are_caught_up() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let agent = ground.start(&[]);
+    let script = "x=$(head -c 40000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 12000 ]; do printf 'seq-a-%07d\\n' $i; \
+                  printf 'seq-a-%07d\\n' $((i+1)) >&2; i=$((i+2)); \
+                  [ $((i%40)) = 0 ] && printf '%s seq-a-%07d\\n' $x $i && i=$((i+1)) && \
+                  printf '%s seq-a-%07d\\n' $x $i >&2 && i=$((i+1)) && sleep 0.02; done";
+    engine.run(&["--log-opt", "max-size=1m", "--log-opt", "max-file=40", "--log-opt", "compress=true"], script);
+    wait_until("some lines", || records_at_least(&ground, 500).then_some(()));
+    agent.kill_9();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let agent = ground.start(&[]);
+    wait_for_lines(&ground, 12_002);
+    agent.terminate().expect_code(0);
+    let mut checker = Checker::new("a", 12_002);
+    checker.scan(&delivered(&ground));
+    checker.assert_each_once();
+}
+
 /// C5: with a terminal there are no frames, one stream, and lines end in CR LF.
 #[test]
 fn a_terminal_s_lines_are_clean() {

@@ -177,3 +177,6 @@ impl Follower {
 fn broken(error: &dyn std::fmt::Display) -> Error {
     Error::Refused { verb: "read a container's log on", cause: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -244,17 +244,22 @@ impl Follower {
         let (metrics, name) = (&self.shared.hooks.metrics, &self.shared.source_name);
         metrics.add(Metric::LostBytes, name, losses.bytes);
         metrics.add(Metric::Gaps, name, losses.gaps);
+        let say = |text: String| {
+            if let Some(text) = self.shared.seldom.told(text, std::time::Instant::now()) {
+                tracing::error!("{text}\nhint: raise max-size and max-file of its log");
+            }
+        };
         let container = short(&self.id);
         if losses.bytes > 0 {
-            tracing::error!(container, "{} bytes of a container's log were lost before they were read", losses.bytes);
+            say(format!(
+                "cannot read some of container {container}'s log: it was cut away or torn; the bytes are counted"
+            ));
         }
         if losses.gaps > 0 {
-            tracing::error!(
-                container,
-                "cannot find where a container's log was left: it was rotated away; going on with the oldest lines that \
-                 are there, and lines may be lost between\n\
-                 hint: raise max-size or max-file of its log"
-            );
+            say(format!(
+                "cannot find where container {container}'s log was left: it was rotated away; going on with the oldest \
+                 lines that are there, and lines may be lost between"
+            ));
         }
     }
 
@@ -268,7 +273,10 @@ impl Follower {
 
     fn say_why_api(&self, cause: String) {
         if self.shared.is_first(&cause) {
-            tracing::info!(source = &*self.shared.source_name, "reading through the engine's API where it must be: {cause}");
+            tracing::info!(
+                source = &*self.shared.source_name,
+                "reading through the engine's API where it must be: {cause}"
+            );
         }
     }
 }

@@ -156,7 +156,11 @@ mod tests {
             ),
             (format!(r#"{{ "stream":"stderr", {time}, "log":"\u0078\n" }}"#), Stream::Stderr, "x\n"),
             (format!(r#"{{"stream":"stdout",{time}}}"#), Stream::Stdout, ""),
-            (format!("\0\0{{\"log\":\"after a hole\\n\",\"stream\":\"stdout\",{time}}}"), Stream::Stdout, "after a hole\n"),
+            (
+                format!("\0\0{{\"log\":\"after a hole\\n\",\"stream\":\"stdout\",{time}}}"),
+                Stream::Stdout,
+                "after a hole\n",
+            ),
         ] {
             let (told, walked) = messages(format!("{line}\n").as_bytes());
             assert_eq!(told, [(stream, NS, text.to_owned())], "{line}");

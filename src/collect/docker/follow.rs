@@ -18,6 +18,7 @@ use super::{Docker, Hooks, Way};
 use crate::base::backoff::Backoff;
 use crate::base::clock;
 use crate::base::metrics::Metric;
+use crate::base::seldom::Seldom;
 use crate::base::source::{Identity, Kind, Resume, Source, Stream};
 
 /// Lines wait so long for others before their chunk goes.
@@ -44,6 +45,8 @@ pub struct Shared {
     selection: Selection,
     timezone: Arc<str>,
     drains: Semaphore,
+    /// For messages that repeat.
+    pub seldom: Seldom,
     /// What is not said again.
     said: Mutex<HashSet<String>>,
 }
@@ -127,6 +130,7 @@ impl Shared {
             selection,
             timezone,
             drains: Semaphore::new(DRAINS),
+            seldom: Seldom::default(),
             said: Mutex::default(),
         })
     }

@@ -45,7 +45,11 @@ pub fn find(files: &mut [LogFile], times: &[Option<u64>], buffer: &mut [u8]) -> 
             break;
         }
         let mut open: Vec<_> = hunts.iter_mut().flatten().filter(|hunt| !hunt.is_over()).collect();
-        if file.is_zipped() { forwards(file, index, &mut open, buffer)? } else { backwards(file, index, &mut open, buffer)? }
+        if file.is_zipped() {
+            forwards(file, index, &mut open, buffer)?
+        } else {
+            backwards(file, index, &mut open, buffer)?
+        }
     }
     Ok(hunts.into_iter().map(|hunt| hunt?.found).collect())
 }

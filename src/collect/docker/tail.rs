@@ -11,20 +11,23 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::entries::size_of_broken;
-use super::files::{Key, LogFile, Moments, key_at, open_all};
+use super::files::{LogFile, key_at, open_all};
 use super::logs::Logs;
 use super::place;
-use crate::base::source::GUARD_BYTES;
+use crate::base::source::{GUARD_BYTES, HEAD_BYTES};
 
 /// How much is read at once. A message of 16 KiB has at most six times as much when each byte is escaped.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// A rotation removes the oldest file and renames the others within this time, and the clock of a file system is this
 /// coarse: what happened closer together happened in one rotation.
-const ONE_ROTATION: Duration = Duration::from_millis(20);
+const ONE_ROTATION: Duration = Duration::from_millis(5);
+
+/// No engine writes more bytes a millisecond.
+const FASTEST: u64 = 20_000;
 
 /// What reading needs room for; lent, so that one serves many containers.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ struct Held {
     offset: u64,
     /// How long it was at the last read.
     len: u64,
+    /// When that was.
+    looked: Instant,
     /// The bytes before `offset`: others stand there when the file was truncated and has grown again.
     guard: Vec<u8>,
     /// From where on a stream has new lines; the furthest first.
@@ -169,20 +174,21 @@ impl Tail {
     /// The file was truncated: by the engine (before 23.0, with `max-file=1`), or by somebody who may have copied it to
     /// `.1` before.
     fn begin_again(&mut self, logs: &mut Logs, scratch: &mut Scratch) -> io::Result<Step> {
-        let before = self.held.front().map(|held| (held.offset, held.len)).unwrap_or_default();
-        if !self.find_place(logs, scratch)? {
-            let (offset, len) = before;
+        let before = self.held.pop_front();
+        if !self.find_place(logs, scratch)?
+            && let Some(Held { offset, len, looked, .. }) = before
+        {
             // The engine truncates a file only when it has its full length.
-            let full = self.log.max_bytes.map_or(len, |max_bytes| len.max(max_bytes));
-            self.losses.bytes += full.saturating_sub(offset);
-            self.losses.gaps += u64::from(self.log.max_bytes.is_none());
+            let full = self.log.max_bytes.map(|max_bytes| len.max(max_bytes));
+            self.losses.bytes += full.unwrap_or(len).saturating_sub(offset);
+            self.losses.gaps += u64::from(full.is_none_or(|full| may_have_been_full_again(full, looked.elapsed())));
         }
         Ok(Step::Read(0))
     }
 
     /// Holds the files that are newer than the last one. Whether there are any.
     fn hold_newer(&mut self) -> io::Result<bool> {
-        let Some(last) = self.held.back() else { return Ok(false) };
+        let Some(last) = self.held.back_mut() else { return Ok(false) };
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         match key_at(&self.log.path) {
             Ok(key) if key != last.file.key => {}
@@ -194,7 +200,7 @@ impl Tail {
             Err(error) if is_gone(&error) => return Ok(false),
             files => files?,
         };
-        let (newer, is_gap) = newer_than(&last.file, files)?;
+        let (newer, is_gap) = newer_than(&mut last.file, files)?;
         self.losses.gaps += u64::from(is_gap);
         self.held.extend(newer.into_iter().map(Held::new));
         Ok(true)
@@ -202,36 +208,54 @@ impl Tail {
 }
 
 /// Those of `files` (oldest first) that were written after `last`, and whether some may have been removed between.
-fn newer_than(last: &LogFile, mut files: Vec<LogFile>) -> io::Result<(Vec<LogFile>, bool)> {
-    let keys: Vec<Key> = files.iter().map(|file| file.key).collect();
-    if let Some(index) = keys.iter().position(|key| *key == last.key) {
-        return Ok((files.split_off(index + 1), false));
+fn newer_than(last: &mut LogFile, mut files: Vec<LogFile>) -> io::Result<(Vec<LogFile>, bool)> {
+    for index in 0..files.len() {
+        if files[index].key == last.key || is_copy(&mut files[index], last)? {
+            return Ok((files.split_off(index + 1), false));
+        }
     }
     let gone = last.moments()?;
-    let moments = files.iter().map(LogFile::moments).collect::<io::Result<Vec<_>>>()?;
-    let within = |moment: SystemTime| moment <= gone.changed + ONE_ROTATION;
-    let is_made_within = |moments: &Moments| moments.made.is_some_and(within);
-    // A file is removed when its compressed copy is complete: that is made before, and the copies of later ones after.
-    let is_older = |(file, moments): (&LogFile, &Moments)| file.is_zipped() && is_made_within(moments);
-    let older = files.iter().zip(&moments).filter(|pair| is_older(*pair)).count();
+    let Some(next) = files.first() else { return Ok((files, true)) };
+    let moments = next.moments()?;
     let has_zipped = files.iter().any(LogFile::is_zipped);
-    let newer = files.split_off(older);
-    let follows_at_once = match (newer.first(), moments.get(older)) {
-        (Some(next), Some(moments)) if next.number == 0 => is_made_within(moments),
-        // Renamed in the rotation that removed the last one.
-        (Some(_), Some(moments)) if !has_zipped => within(moments.changed),
-        _ => false,
+    // Made, or renamed, in the rotation that removed the last one.
+    let moment = match next.number {
+        0 => moments.made,
+        _ => Some(moments.changed).filter(|_| !has_zipped),
     };
-    Ok((newer, !gone.is_removed || !(older > 0 || follows_at_once)))
+    let follows_at_once = gone.is_removed && moment.is_some_and(|moment| moment <= gone.changed + ONE_ROTATION);
+    Ok((files, !follows_at_once))
+}
+
+/// Whether `zipped` is a compressed copy of `last`. Both begin with a line, which has its time in ns.
+fn is_copy(zipped: &mut LogFile, last: &mut LogFile) -> io::Result<bool> {
+    if !zipped.is_zipped() {
+        return Ok(false);
+    }
+    let mut heads = [[0; HEAD_BYTES]; 2];
+    let [one, other] = &mut heads;
+    let lengths = [zipped.read(one, 0)?, last.read(other, 0)?];
+    Ok(lengths[0] > 0 && lengths[0] == lengths[1] && heads[0] == heads[1])
+}
+
+/// Whether an engine can have filled a file of this length once more since a look at it, unseen.
+fn may_have_been_full_again(full: u64, since: Duration) -> bool {
+    u128::from(full) <= since.as_millis() * u128::from(FASTEST)
 }
 
 impl Held {
-    const fn new(file: LogFile) -> Self {
-        Self { file, offset: 0, len: 0, guard: Vec::new(), marks: Vec::new() }
+    fn new(file: LogFile) -> Self {
+        Self { file, offset: 0, len: 0, looked: Instant::now(), guard: Vec::new(), marks: Vec::new() }
     }
 
     /// Reads on, up to the next mark at most.
-    fn read(&mut self, logs: &mut Logs, scratch: &mut Scratch, max_line: usize, losses: &mut Losses) -> io::Result<Found> {
+    fn read(
+        &mut self,
+        logs: &mut Logs,
+        scratch: &mut Scratch,
+        max_line: usize,
+        losses: &mut Losses,
+    ) -> io::Result<Found> {
         while let Some((_, stream)) = self.marks.pop_if(|(offset, _)| *offset <= self.offset) {
             logs.pass_mark(stream);
         }
@@ -244,7 +268,7 @@ impl Held {
             return Ok(Found::Cut);
         }
         let bytes = &buffer[guarded..count];
-        self.len = self.offset + bytes.len() as u64;
+        (self.len, self.looked) = (self.offset + bytes.len() as u64, Instant::now());
         let walked = logs.push_entries(bytes, text, max_line);
         losses.bytes += walked.broken_bytes;
         let mut done = walked.bytes;
