@@ -46,10 +46,15 @@ impl Engine {
 
     /// A ground whose agent follows this test's containers into a file.
     fn ground(&self) -> Ground {
+        self.ground_by("auto")
+    }
+
+    /// The same, by one way.
+    fn ground_by(&self, way: &str) -> Ground {
         let ground = Ground::new();
         let (host, label) = (&self.host, &self.label);
         ground.configure(&format!(
-            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\n\n\
+            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\nread = \"{way}\"\n\n\
              [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\n"
         ));
         ground
@@ -218,7 +223,7 @@ fn once_reads_containers_up_to_now() {
 #[test]
 fn a_log_that_is_rotated_at_speed_is_read_once() {
     let engine = Engine::given();
-    let ground = engine.ground();
+    let ground = engine.ground_by("file");
     let agent = ground.start(&[]);
     let pad = "x".repeat(130);
     let script = format!(
@@ -232,7 +237,7 @@ fn a_log_that_is_rotated_at_speed_is_read_once() {
 #[test]
 fn rotations_while_the_agent_is_away_are_caught_up() {
     let engine = Engine::given();
-    let ground = engine.ground();
+    let ground = engine.ground_by("file");
     let agent = ground.start(&[]);
     let script = "x=$(head -c 40000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 12000 ]; do printf 'seq-a-%07d\\n' $i; \
                   printf 'seq-a-%07d\\n' $((i+1)) >&2; i=$((i+2)); \

@@ -31,8 +31,12 @@ const FAST_BYTES: usize = 16 << 10;
 /// Between looks at a file that grows.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Between looks at one that does not, at most.
+/// Between looks at one that does not, at most; unless the engine keeps so few bytes that a burst of lines may come and
+/// be rotated away within that time.
 const SLOW_LOOK: Duration = Duration::from_secs(1);
+
+/// That is, if it rotates files of less than so many bytes.
+const SMALL_FILE: u64 = 10_000_000;
 
 /// Between looks for the file of a container that was created: it may live for a moment only.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -45,6 +49,8 @@ const UNTIL_START: Duration = Duration::from_secs(30);
 struct Pace {
     /// Between looks.
     length: Duration,
+    /// It grows up to this while there is nothing.
+    longest: Duration,
     /// Bytes read since the last pause.
     bytes: usize,
     /// The lines that wait for others go then.
@@ -52,6 +58,11 @@ struct Pace {
 }
 
 impl Pace {
+    fn new(max_bytes: Option<u64>) -> Self {
+        let is_small = max_bytes.is_some_and(|bytes| bytes < SMALL_FILE);
+        Self { length: LOOK, longest: if is_small { LOOK } else { SLOW_LOOK }, bytes: 0, seal_at: None }
+    }
+
     /// The next pause, by what the last one brought.
     fn begin_pause(&mut self) {
         self.length = match std::mem::take(&mut self.bytes) {
@@ -63,7 +74,7 @@ impl Pace {
 
     /// There was nothing.
     fn slow_down(&mut self) {
-        self.length = (self.length * 5 / 4).min(SLOW_LOOK);
+        self.length = (self.length * 5 / 4).min(self.longest);
     }
 }
 
@@ -102,7 +113,8 @@ impl Follower {
 
     /// Reads until the container has ended, or with `follow` false until there is nothing more now.
     pub(super) async fn read_file(&mut self, follow: bool) -> Result<Ended, Error> {
-        let mut pace = Pace { length: LOOK, bytes: 0, seal_at: None };
+        let log = self.facts.as_ref().and_then(|facts| facts.log.as_ref());
+        let mut pace = Pace::new(log.and_then(|log| log.max_bytes));
         loop {
             if *self.stop.borrow() {
                 return Ok(Ended::Stopped);
