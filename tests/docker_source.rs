@@ -355,9 +355,9 @@ fn changing_the_way_repeats_nothing() {
     assert!(ledger.repeated.is_empty(), "{} repeated", ledger.repeated.len());
 }
 
-/// With one file only, engines before 23.0 truncate it: what is cut away between two looks is counted.
+/// With one file only the engine removes or truncates it at each rotation: what is gone between two looks is told.
 #[test]
-fn what_an_engine_truncates_unread_is_counted() {
+fn what_is_rotated_away_unread_is_told() {
     let _engine = ENGINE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ledger = Arc::default();
     let reader = Reader::run(&ledger, "dt-cut", Way::File, false);

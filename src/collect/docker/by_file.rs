@@ -302,3 +302,36 @@ fn why_not(path: &Path, error: &io::Error) -> Option<String> {
     }
     Some(format!("cannot open the engine's files in {}: {error}", folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_come_often_while_lines_do() {
+        let mut pace = Pace::new(None);
+        for (bytes, length) in [(FAST_BYTES, FAST_LOOK), (1, LOOK), (0, LOOK)] {
+            pace.bytes = bytes;
+            pace.begin_pause();
+            assert_eq!(pace.length, length, "{bytes}");
+        }
+        (0..20).for_each(|_| pace.slow_down());
+        assert_eq!(pace.length, SLOW_LOOK);
+        let mut pace = Pace::new(Some(SMALL_FILE - 1));
+        pace.slow_down();
+        assert_eq!(pace.length, LOOK);
+    }
+
+    #[test]
+    fn of_a_file_that_is_just_gone_nothing_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = io::Error::from(io::ErrorKind::NotFound);
+        assert_eq!(why_not(&folder.path().join("id/id-json.log"), &gone), None);
+        let elsewhere = why_not(Path::new("/nowhere/containers/id/id-json.log"), &gone);
+        assert!(
+            elsewhere.is_some_and(|text| text.starts_with("cannot open the engine's files in /nowhere/containers: "))
+        );
+        let denied = why_not(&folder.path().join("id/id-json.log"), &io::ErrorKind::PermissionDenied.into());
+        assert!(denied.is_some_and(|text| text.ends_with(": permission denied")));
+    }
+}

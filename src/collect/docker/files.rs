@@ -4,7 +4,7 @@
 //! ```text
 //! ID-json.log         written now       at a rotation (`loggerutils/logfile.go` of the engine):
 //! ID-json.log.1       the one before      .1 becomes .2 …, the file written becomes .1, a new one is made;
-//! ID-json.log.2.gz    with `compress`     with `max-file=1` it is removed, and before 23.0 truncated, instead;
+//! ID-json.log.2.gz    with `compress`     with `max-file=1` it is removed instead, or truncated by older engines;
 //!                                         with `compress` .1 is then copied to .1.gz and removed
 //! ```
 

@@ -171,7 +171,7 @@ impl Tail {
         Ok(times.iter().zip(&places).all(|(time, place)| time.is_none() || place.is_some()))
     }
 
-    /// The file was truncated: by the engine (before 23.0, with `max-file=1`), or by somebody who may have copied it to
+    /// The file was truncated: by an older engine with `max-file=1`, or by somebody who may have copied it to
     /// `.1` before.
     fn begin_again(&mut self, logs: &mut Logs, scratch: &mut Scratch) -> io::Result<Step> {
         let before = self.held.pop_front();

@@ -30,7 +30,7 @@ struct Options {
     max_bytes: u64,
     max_files: u32,
     is_compressed: bool,
-    /// As engines before 23.0 do with one file.
+    /// As older engines do with one file.
     truncates: bool,
 }
 
