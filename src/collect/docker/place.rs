@@ -131,6 +131,20 @@ mod tests {
         format!("{{\"log\":\"{text}\\n\",\"stream\":\"stdout\",\"time\":\"{time}\"}}\n")
     }
 
+    #[test]
+    fn times_are_looked_for_as_the_engine_writes_them() {
+        for (ns, text) in [
+            (107_036_897, "2026-11-22T13:47:29.107036897Z"),
+            (120_000_000, "2026-11-22T13:47:29.12Z"),
+            (123_456_780, "2026-11-22T13:47:29.12345678Z"),
+            (10, "2026-11-22T13:47:29.00000001Z"),
+            (0, "2026-11-22T13:47:29Z"),
+        ] {
+            let hunt = Hunt::new(BASE + ns).unwrap();
+            assert_eq!(hunt.finder.needle(), format!("\"time\":\"{text}\"}}").as_bytes());
+        }
+    }
+
     /// Files `.2.gz`, `.1` and the one written, of 3,000 messages each whose times are even, and long parts that share
     /// a time over the end of `.1`.
     #[test]
