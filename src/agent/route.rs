@@ -242,7 +242,11 @@ impl Route {
         let held = self.destination.is_held().map(|reason| format!("output {} is held: {reason}", self.name));
         let paused = self.outlets.iter().any(|outlet| outlet.is_paused());
         let paused = paused.then(|| format!("the queue of output {} is full: reading pauses", self.name));
-        held.into_iter().chain(self.tracker.trouble()).chain(paused)
+        let stalled = self.metrics.by_label(Metric::StalledFollows).into_iter().filter(|(_, count)| *count > 0);
+        let stalled = stalled.map(|(name, count)| {
+            format!("source {name}: the container engine's log streams hang, of {count} containers")
+        });
+        held.into_iter().chain(self.tracker.trouble()).chain(paused).chain(stalled)
     }
 
     /// Writes a checkpoint if anything changed, and lets the queues forget what it covers.

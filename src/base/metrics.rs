@@ -17,6 +17,12 @@ pub enum Metric {
     MissedContainers,
     /// Bytes that vanished from a source before they were read.
     LostBytes,
+    /// Places in containers' logs where files may have been rotated away before they were read.
+    Gaps,
+    /// Log streams of a container engine that hung and were opened again.
+    HungFollows,
+    /// Of these, those that bring nothing though they were opened again and there is something.
+    StalledFollows,
     /// Records dropped by a rule.
     DroppedRecords,
     /// Records that masking could not process.
@@ -66,6 +72,9 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::CutLines, "cut_lines_total", "source", "Lines cut at the limit"),
     (Metric::MissedContainers, "missed_containers_total", "source", "Containers removed before their log was read"),
     (Metric::LostBytes, "lost_bytes_total", "source", "Bytes that vanished before they were read"),
+    (Metric::Gaps, "log_gaps_total", "source", "Places where a container's log may have been rotated away unread"),
+    (Metric::HungFollows, "hung_streams_total", "source", "Log streams of the engine that hung and were opened again"),
+    (Metric::StalledFollows, "stalled_streams", "source", "Log streams of the engine that hang though opened again"),
     (Metric::DroppedRecords, "dropped_records_total", "rule", "Records dropped by a rule"),
     (Metric::HeldRecords, "held_back_records_total", "source", "Records that masking could not process"),
     (Metric::MaskedValues, "masked_values_total", "detector", "Values replaced by masking"),

@@ -46,10 +46,15 @@ impl Engine {
 
     /// A ground whose agent follows this test's containers into a file.
     fn ground(&self) -> Ground {
+        self.ground_by("auto")
+    }
+
+    /// The same, by one way.
+    fn ground_by(&self, way: &str) -> Ground {
         let ground = Ground::new();
         let (host, label) = (&self.host, &self.label);
         ground.configure(&format!(
-            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\n\n\
+            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\nread = \"{way}\"\n\n\
              [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\n"
         ));
         ground
@@ -212,6 +217,42 @@ fn once_reads_containers_up_to_now() {
     assert_each_once(&ground, 1000);
     ground.run_once().expect_code(0);
     assert_each_once(&ground, 1000);
+}
+
+/// C7: at 2 MB/s and more the engine rotates its file ten times a second.
+#[test]
+fn a_log_that_is_rotated_at_speed_is_read_once() {
+    let engine = Engine::given();
+    let ground = engine.ground_by("file");
+    let agent = ground.start(&[]);
+    let pad = "x".repeat(130);
+    let script = format!(
+        "i=0; while [ $i -lt 100000 ]; do printf '{pad} seq-a-%07d\\n' $i; i=$((i+1)); [ $((i%400)) = 0 ] && sleep 0.01; done"
+    );
+    engine.run(&["--log-opt", "max-size=200k", "--log-opt", "max-file=20"], &script);
+    finish(&ground, agent, 100_000);
+}
+
+/// The agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
+#[test]
+fn rotations_while_the_agent_is_away_are_caught_up() {
+    let engine = Engine::given();
+    let ground = engine.ground_by("file");
+    let agent = ground.start(&[]);
+    let script = "x=$(head -c 40000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 12000 ]; do printf 'seq-a-%07d\\n' $i; \
+                  printf 'seq-a-%07d\\n' $((i+1)) >&2; i=$((i+2)); \
+                  [ $((i%40)) = 0 ] && printf '%s seq-a-%07d\\n' $x $i && i=$((i+1)) && \
+                  printf '%s seq-a-%07d\\n' $x $i >&2 && i=$((i+1)) && sleep 0.02; done";
+    engine.run(&["--log-opt", "max-size=1m", "--log-opt", "max-file=40", "--log-opt", "compress=true"], script);
+    wait_until("some lines", || records_at_least(&ground, 500).then_some(()));
+    agent.kill_9();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let agent = ground.start(&[]);
+    wait_for_lines(&ground, 12_002);
+    agent.terminate().expect_code(0);
+    let mut checker = Checker::new("a", 12_002);
+    checker.scan(&delivered(&ground));
+    checker.assert_each_once();
 }
 
 /// C5: with a terminal there are no frames, one stream, and lines end in CR LF.

@@ -2,9 +2,10 @@
 //! seconds. Reads no log bytes; connections are made by `connect`.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use bollard::models::ContainerStateStatusEnum;
+use bollard::models::{ContainerStateStatusEnum, HostConfigLogConfig};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future};
@@ -15,7 +16,8 @@ use tokio::time::timeout;
 
 use super::Config;
 use super::connect::Address;
-use super::facts::{Facts, State};
+use super::facts::{Facts, State, size};
+use super::tail::Log;
 use crate::base::fault::Fault;
 
 /// Where the engine listens unless told otherwise.
@@ -84,11 +86,12 @@ impl Error {
 }
 
 /// A way to the engine. Each request has its own connection.
-#[derive(Clone)]
 pub struct Engine {
     address: Address,
     host: String,
     docker: bollard::Docker,
+    /// Where the engine keeps its data, once it was asked.
+    root: OnceLock<PathBuf>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -124,6 +127,8 @@ pub enum Action {
     Create,
     /// Started, also again.
     Start,
+    /// Its process has ended; all that it said is in its log.
+    Die,
     /// Renamed to this.
     Rename(String),
     /// Removed.
@@ -163,7 +168,7 @@ impl Engine {
             bollard::API_DEFAULT_VERSION,
         )
         .map_err(|error| Error::Address { host: host.clone(), cause: error.to_string() })?;
-        Ok(Self { address, host, docker })
+        Ok(Self { address, host, docker, root: OnceLock::new() })
     }
 
     /// Its address, for people.
@@ -184,6 +189,9 @@ impl Engine {
         let docker = self.docker.clone().negotiate_version().await;
         let docker = docker.map_err(|error| refused("ask for the engine's version", &error))?;
         let info = docker.info().await.map_err(|error| refused("ask for the engine's time", &error))?;
+        if let Some(root) = info.docker_root_dir {
+            self.root.get_or_init(|| root.into());
+        }
         let time = info.system_time.as_deref().and_then(|text| super::frames::parse_stamp(text.as_bytes()));
         Ok(time.and_then(|ns| i64::try_from(ns).ok()).unwrap_or_else(crate::base::clock::now_ns))
     }
@@ -205,12 +213,15 @@ impl Engine {
         })?;
         let config = answer.config.unwrap_or_default();
         let state = answer.state.unwrap_or_default();
+        let log_config = answer.host_config.and_then(|config| config.log_config).unwrap_or_default();
         Ok(Facts {
             id: id.to_owned(),
             name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             image: config.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             tty: config.tty.unwrap_or_default(),
+            log: self.log(id, answer.log_path.unwrap_or_default(), &log_config),
+            driver: log_config.typ.unwrap_or_default(),
             state: match (state.running, state.status) {
                 (Some(true), _) => State::Running,
                 (_, Some(ContainerStateStatusEnum::CREATED)) => State::New,
@@ -219,12 +230,25 @@ impl Engine {
         })
     }
 
+    /// Where a container's json-file is. Before its first start the engine does not say, but there is only one place.
+    fn log(&self, id: &str, path: String, config: &HostConfigLogConfig) -> Option<Log> {
+        if config.typ.as_deref() != Some("json-file") {
+            return None;
+        }
+        let path = match path.as_str() {
+            "" => self.root.get()?.join("containers").join(id).join(format!("{id}-json.log")),
+            path => path.into(),
+        };
+        let max_bytes = config.config.as_ref().and_then(|options| size(options.get("max-size")?));
+        Some(Log { path, max_bytes })
+    }
+
     /// What happens to containers from `since_ns` on, past events first.
     pub fn events(&self, since_ns: i64) -> impl Stream<Item = Result<Event, Error>> + Unpin {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let filters = [
             ("type".to_owned(), words(&["container"])),
-            ("event".to_owned(), words(&["create", "start", "rename", "destroy"])),
+            ("event".to_owned(), words(&["create", "start", "die", "rename", "destroy"])),
         ];
         let options =
             EventsOptionsBuilder::new().since(&seconds(since_ns.unsigned_abs())).filters(&filters.into()).build();
@@ -279,6 +303,7 @@ fn event(message: bollard::models::EventMessage) -> Option<Event> {
     let action = match message.action?.as_str() {
         "create" => Action::Create,
         "start" => Action::Start,
+        "die" => Action::Die,
         "destroy" => Action::Destroy,
         "rename" => Action::Rename(actor.attributes?.remove("name")?.trim_start_matches('/').to_owned()),
         _ => return None,

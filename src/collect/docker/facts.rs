@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::Config;
+use super::tail::Log;
 use crate::base::fault::Fault;
 
 /// `logferry.enable=false` on a container: it is left alone.
@@ -26,6 +27,10 @@ pub struct Facts {
     pub labels: HashMap<String, String>,
     /// Its log is one stream without headers.
     pub tty: bool,
+    /// Its log driver.
+    pub driver: String,
+    /// Where its json-file is, once it is started. `None`: its driver writes none.
+    pub log: Option<Log>,
     /// Where in its life it is.
     pub state: State,
 }
@@ -107,6 +112,22 @@ impl Selection {
             && self.images.as_ref().is_none_or(|images| images.is_match(&facts.image))
             && self.labels.iter().all(has_label)
     }
+}
+
+/// A size as the engine's options have it (`units.FromHumanSize` of the engine): decimal, with or without a unit. `None`:
+/// it sets no limit.
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let power = match unit.trim().bytes().next().map(|byte| byte.to_ascii_lowercase()) {
+        None | Some(b'b') => 0,
+        Some(b'k') => 1,
+        Some(b'm') => 2,
+        Some(b'g') => 3,
+        Some(b't') => 4,
+        Some(_) => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1000_u64.pow(power))
 }
 
 fn globs(key: &str, patterns: &[String], faults: &mut Vec<Fault>) -> GlobSet {

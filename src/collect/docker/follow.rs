@@ -1,35 +1,28 @@
 //! One container's life: wait for its start, follow its log, drain it, wait again, until it is removed. Finds no
-//! containers; `watch` tells what happens to them.
+//! containers: `watch` tells what happens to them. Reads no line: `by_file` and `by_api` do.
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-use super::api::{Engine, Error, Wanted, short};
+use super::api::{Engine, Error, short};
+use super::by_api::Hang;
+use super::by_file::READS;
 use super::facts::{Facts, Selection, State};
 use super::logs::Logs;
-use super::{Docker, Hooks};
+use super::tail::{Scratch, Tail};
+use super::{Docker, Hooks, Way};
 use crate::base::backoff::Backoff;
 use crate::base::clock;
 use crate::base::metrics::Metric;
+use crate::base::seldom::Seldom;
 use crate::base::source::{Identity, Kind, Resume, Source, Stream};
 
 /// Lines wait so long for others before their chunk goes.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// A follow that is silent for so long is checked against the end of the log, then after twice as long, and so on.
-const SILENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
-
-/// The longest time between two such checks.
-const LONG_SILENCE: Duration = Duration::from_secs(480);
-
-/// When so much time brings nothing more, lines that were expected to come again do not.
-const STILL: Duration = Duration::from_secs(2);
+pub const GATHER: Duration = Duration::from_millis(100);
 
 /// Between attempts at one container's log.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(10) };
@@ -42,11 +35,20 @@ const DRAINS: usize = 8;
 pub struct Shared {
     pub engine: Engine,
     pub hooks: Hooks,
+    pub read: Way,
+    pub source_name: Arc<str>,
+    pub max_line: usize,
+    /// A turn to read a file.
+    pub reads: Semaphore,
+    /// Room for that.
+    pub scratches: Mutex<Vec<Scratch>>,
     selection: Selection,
-    source_name: Arc<str>,
     timezone: Arc<str>,
-    max_line: usize,
     drains: Semaphore,
+    /// For messages that repeat.
+    pub seldom: Seldom,
+    /// What is not said again.
+    said: Mutex<HashSet<String>>,
 }
 
 /// What `watch` tells a follower.
@@ -54,6 +56,8 @@ pub struct Shared {
 pub struct News {
     /// Counts its starts.
     pub starts: u64,
+    /// Grows when it has ended.
+    pub ends: u64,
     /// It was removed.
     pub is_removed: bool,
     /// Its new name, once it has had another.
@@ -63,12 +67,21 @@ pub struct News {
 /// The reader of one container.
 #[derive(Debug)]
 pub struct Follower {
-    shared: Arc<Shared>,
-    id: String,
-    news: watch::Receiver<News>,
-    stop: watch::Receiver<bool>,
-    facts: Option<Facts>,
-    logs: Option<Logs>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: String,
+    pub(super) news: watch::Receiver<News>,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) facts: Option<Facts>,
+    pub(super) logs: Option<Logs>,
+    /// The engine's file, while it is read. `None`: through the API, or nothing is read now.
+    pub(super) tail: Option<Tail>,
+    /// The engine's file could be opened and not be read: the API is asked.
+    pub(super) is_file_bad: bool,
+    pub(super) hang: Hang,
+    /// How many of its ends are known.
+    pub(super) ends: u64,
+    /// It has ended, if the engine has not started it again.
+    pub(super) has_ended: bool,
     /// How many of its starts are known.
     starts: u64,
     /// It may have lines since its last start that were not read yet.
@@ -79,7 +92,7 @@ pub struct Follower {
 
 /// What to do after a pass over a container's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub enum Next {
     /// Look again at once.
     Again,
     /// Wait until it is started, renamed or removed.
@@ -92,10 +105,10 @@ enum Next {
     End,
 }
 
-/// How a body ended.
+/// How reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// The engine closed it: all was sent.
+pub enum Ended {
+    /// All there is was read: the engine closed the body, or the container has ended.
     Whole,
     /// It does not hold what it should, or hangs: read another.
     Left,
@@ -105,9 +118,26 @@ enum Ended {
 
 impl Shared {
     pub fn new(docker: Docker, hooks: Hooks) -> Arc<Self> {
-        let Docker { engine, selection, source_name, timezone, max_line } = docker;
-        let drains = Semaphore::new(DRAINS);
-        Arc::new(Self { engine, hooks, selection, source_name, timezone, max_line, drains })
+        let Docker { engine, selection, source_name, timezone, max_line, read } = docker;
+        Arc::new(Self {
+            engine,
+            hooks,
+            read,
+            source_name,
+            max_line,
+            reads: Semaphore::new(READS),
+            scratches: Mutex::default(),
+            selection,
+            timezone,
+            drains: Semaphore::new(DRAINS),
+            seldom: Seldom::default(),
+            said: Mutex::default(),
+        })
+    }
+
+    /// Whether this is said for the first time.
+    pub fn is_first(&self, text: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 
     fn source(&self, facts: &Facts, stream: Stream, resume: &Resume) -> Source {
@@ -123,7 +153,7 @@ impl Shared {
         }
     }
 
-    fn logs(&self, facts: &Facts) -> Logs {
+    pub fn logs(&self, facts: &Facts) -> Logs {
         let streams: &[Stream] = if facts.tty { &[Stream::Stdout] } else { &[Stream::Stdout, Stream::Stderr] };
         let known = streams.iter().map(|stream| {
             let identity = Identity::Docker { container: facts.id.clone(), stream: *stream, name: facts.name.clone() };
@@ -135,13 +165,23 @@ impl Shared {
 }
 
 impl Follower {
-    pub const fn new(
-        shared: Arc<Shared>,
-        id: String,
-        news: watch::Receiver<News>,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        Self { shared, id, news, stop, facts: None, logs: None, starts: 0, is_unread: false, has_lines: false }
+    pub fn new(shared: Arc<Shared>, id: String, news: watch::Receiver<News>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            shared,
+            id,
+            news,
+            stop,
+            facts: None,
+            logs: None,
+            tail: None,
+            is_file_bad: false,
+            hang: Hang::default(),
+            ends: 0,
+            has_ended: false,
+            starts: 0,
+            is_unread: false,
+            has_lines: false,
+        }
     }
 
     /// Reads until the container is removed or the agent stops.
@@ -149,12 +189,7 @@ impl Follower {
         let mut attempt = 0;
         while !*self.stop.borrow() {
             let now = self.news.borrow_and_update().clone();
-            if now.starts != self.starts {
-                self.starts = now.starts;
-                self.is_unread = true;
-                self.has_lines = false;
-                self.facts.iter_mut().for_each(|facts| facts.state = State::Running);
-            }
+            self.take_note(&now);
             let next = match self.pass(&now).await {
                 Ok(next) => {
                     attempt = 0;
@@ -170,16 +205,33 @@ impl Follower {
             };
             match next {
                 Next::Again => {}
-                Next::End => return,
-                parked => self.wait(parked, &now).await,
+                Next::End => break,
+                parked => {
+                    self.tail = None;
+                    self.wait(parked, &now).await;
+                }
             }
+        }
+        self.clear_hang();
+    }
+
+    fn take_note(&mut self, now: &News) {
+        if now.starts != self.starts {
+            self.starts = now.starts;
+            self.is_unread = true;
+            self.has_lines = false;
+            self.facts.iter_mut().for_each(|facts| facts.state = State::Running);
+        }
+        if now.ends != self.ends {
+            self.ends = now.ends;
+            self.has_ended = true;
         }
     }
 
     /// Reads all that an ended or running container has now, once.
     pub async fn read_once(mut self) -> Result<(), Error> {
         match self.look().await {
-            Ok(facts) if !self.shared.selection.wants(&facts) => return Ok(()),
+            Ok(facts) if !self.shared.selection.wants(&facts) || facts.state == State::New => return Ok(()),
             Ok(facts) => self.facts = Some(facts),
             Err(Error::Gone(_)) => return Ok(()),
             Err(error) => return Err(error),
@@ -219,7 +271,7 @@ impl Follower {
         self.rename(facts);
         match state {
             _ if !is_wanted => Ok(Next::ParkUnwanted),
-            State::New => Ok(Next::Park),
+            State::New => self.await_file().await,
             State::Running => self.follow().await,
             State::Ended => self.drain().await,
         }
@@ -250,15 +302,18 @@ impl Follower {
 
     async fn follow(&mut self) -> Result<Next, Error> {
         let began = Instant::now();
-        let ended = self.read(true).await?;
+        let by_file = self.open_file().await?;
+        let ended = if by_file { self.read_file(true).await? } else { self.read_body(true).await? };
+        let is_short = ended == Ended::Whole && !by_file && began.elapsed() < BACKOFF.first;
         match ended {
             Ended::Stopped => return Ok(Next::End),
             // An engine answers with an empty log, too, when the container is just being removed.
-            Ended::Whole => self.is_unread = !self.has_lines && began.elapsed() < BACKOFF.first,
+            Ended::Whole => self.is_unread = is_short && !self.has_lines,
             Ended::Left => {}
         }
         self.facts = None;
-        if ended == Ended::Whole && began.elapsed() < BACKOFF.first {
+        self.has_ended = false;
+        if is_short {
             self.pause(BACKOFF.first).await;
         }
         Ok(Next::Again)
@@ -270,7 +325,8 @@ impl Follower {
         let _turn = shared.drains.acquire().await;
         let mut ended = Ended::Left;
         while ended == Ended::Left {
-            ended = self.read(false).await?;
+            let by_file = self.open_file().await?;
+            ended = if by_file { self.read_file(false).await? } else { self.read_body(false).await? };
         }
         if ended == Ended::Stopped {
             return Ok(Next::End);
@@ -282,111 +338,8 @@ impl Follower {
         Ok(Next::Park)
     }
 
-    /// Reads one body to its end.
-    async fn read(&mut self, follow: bool) -> Result<Ended, Error> {
-        let shared = Arc::clone(&self.shared);
-        if self.logs.is_none() {
-            self.logs = self.facts.as_ref().map(|facts| shared.logs(facts));
-        }
-        let Some(logs) = &mut self.logs else { return Ok(Ended::Whole) };
-        let since_ns = logs.begin_body();
-        let body = shared.engine.logs(&self.id, Wanted { follow, since_ns, tail: None }).await?;
-        let ended = self.read_body(body, since_ns, follow).await;
-        if let Some(logs) = &mut self.logs {
-            logs.seal();
-        }
-        let is_taken = self.deliver().await;
-        if is_taken { ended } else { Ok(Ended::Stopped) }
-    }
-
-    async fn read_body(&mut self, mut body: Incoming, since_ns: Option<u64>, follow: bool) -> Result<Ended, Error> {
-        let mut gather = pin!(sleep(Duration::ZERO));
-        let mut is_gathering = false;
-        let mut still = pin!(sleep(STILL));
-        let mut silence = SILENCE;
-        let mut checked = Instant::now();
-        let mut is_quiet = true;
-        loop {
-            tokio::select! {
-                biased;
-                _ = self.stop.changed() => return Ok(Ended::Stopped),
-                () = &mut gather, if is_gathering => {
-                    is_gathering = false;
-                    if !self.seal().await {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                frame = body.frame() => {
-                    is_quiet = false;
-                    let Some(frame) = frame else { return Ok(self.end_of_body()) };
-                    let frame = frame.map_err(|error| broken(&error))?;
-                    let Some(data) = frame.data_ref() else { continue };
-                    let has_lines = self.push(data)?;
-                    if !self.deliver().await {
-                        return Ok(Ended::Stopped);
-                    }
-                    if has_lines && !is_gathering {
-                        is_gathering = true;
-                        gather.as_mut().reset(Instant::now() + GATHER);
-                    }
-                    if self.has_lost_place(false) {
-                        return Ok(Ended::Left);
-                    }
-                }
-                () = &mut still => {
-                    still.as_mut().reset(Instant::now() + STILL);
-                    if !std::mem::replace(&mut is_quiet, true) {
-                        (silence, checked) = (SILENCE, Instant::now());
-                        continue;
-                    }
-                    if self.has_lost_place(true) {
-                        return Ok(Ended::Left);
-                    }
-                    if follow && checked.elapsed() >= silence {
-                        if self.is_behind(since_ns).await? {
-                            return Ok(Ended::Left);
-                        }
-                        (silence, checked) = ((silence * 2).min(LONG_SILENCE), Instant::now());
-                    }
-                }
-                changed = self.news.changed() => {
-                    if changed.is_ok() {
-                        self.hear();
-                    } else {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes bytes; whether lines wait to be handed on.
-    fn push(&mut self, data: &[u8]) -> Result<bool, Error> {
-        let Some(logs) = &mut self.logs else { return Ok(false) };
-        logs.push(data, self.shared.max_line).map_err(|error| broken(&error))?;
-        Ok(logs.has_open_lines())
-    }
-
-    fn end_of_body(&self) -> Ended {
-        if self.has_lost_place(true) { Ended::Left } else { Ended::Whole }
-    }
-
-    fn has_lost_place(&self, idle: bool) -> bool {
-        self.logs.as_ref().is_some_and(|logs| logs.has_lost_place(idle))
-    }
-
-    /// Asks for the log's last message: a follow may hang, or pass over lines, when the engine rotates a file.
-    async fn is_behind(&self, since_ns: Option<u64>) -> Result<bool, Error> {
-        let last = self.shared.engine.last_message(&self.id, since_ns).await?;
-        let is_behind = self.logs.as_ref().is_some_and(|logs| !logs.knows(&last));
-        if is_behind {
-            tracing::warn!(container = short(&self.id), "the engine's log stream hangs; reading on from the last line");
-        }
-        Ok(is_behind)
-    }
-
     /// A start while following changes nothing; a new name does.
-    fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         let News { starts, name, .. } = self.news.borrow_and_update().clone();
         self.starts = starts;
         if let Some(name) = name
@@ -396,7 +349,8 @@ impl Follower {
         }
     }
 
-    async fn seal(&mut self) -> bool {
+    /// Closes the open chunks and hands them on. `false`: nobody takes them any more.
+    pub(super) async fn seal(&mut self) -> bool {
         if let Some(logs) = &mut self.logs {
             logs.seal();
         }
@@ -404,7 +358,7 @@ impl Follower {
     }
 
     /// Hands on the closed chunks, waiting for room. `false`: nobody takes them any more.
-    async fn deliver(&mut self) -> bool {
+    pub(super) async fn deliver(&mut self) -> bool {
         let Some(logs) = &mut self.logs else { return true };
         for chunk in logs.ready() {
             self.has_lines |= !chunk.lines.is_empty();
@@ -424,6 +378,14 @@ impl Follower {
 
     /// The container is gone.
     async fn finish(&mut self) -> Next {
+        if self.tail.is_some() {
+            // What was written last before it was removed; the file is held open.
+            match self.read_file(false).await {
+                Ok(Ended::Stopped) => return Next::End,
+                Ok(_) => self.is_unread = false,
+                Err(_) => {}
+            }
+        }
         self.finish_lines().await;
         if std::mem::take(&mut self.is_unread) {
             self.shared.hooks.metrics.add(Metric::MissedContainers, &self.shared.source_name, 1);
@@ -454,14 +416,10 @@ impl Follower {
         }
     }
 
-    async fn pause(&mut self, length: Duration) {
+    pub(super) async fn pause(&mut self, length: Duration) {
         tokio::select! {
             () = sleep_until(Instant::now() + length) => {}
             _ = self.stop.changed() => {}
         }
     }
-}
-
-fn broken(error: &dyn std::fmt::Display) -> Error {
-    Error::Refused { verb: "read a container's log on", cause: error.to_string() }
 }

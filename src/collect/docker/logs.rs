@@ -1,9 +1,11 @@
-//! A container's messages to lines, and lines to chunks: one log a stream, and where reading goes on. No I/O but a look
-//! at the clock when a chunk begins.
+//! A container's messages to lines, and lines to chunks: one log a stream, and where reading goes on. The same whether
+//! they come through the API (`frames`) or from the engine's file (`entries`). No I/O but a look at the clock when a
+//! chunk begins.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::entries::{self, Walked};
 use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
 use super::seen::Seen;
 use crate::base::chunk::{Chunk, Line, offset};
@@ -18,7 +20,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// is before `since`, and times in it need not rise.
 const MARGIN_NS: u64 = 2_000_000_000;
 
-/// All logs of one container, read from one body after the other.
+/// All logs of one container, read from one body after the other, or from the engine's file.
 #[derive(Debug)]
 pub struct Logs {
     tty: bool,
@@ -50,6 +52,9 @@ struct StreamLog {
     input_bytes: u64,
     /// Bytes of the other stream since this one's last cursor.
     passed_bytes: usize,
+    /// Time of a message, of either stream, up to which all lines of this one are known to have been read. `None`: none
+    /// was read yet.
+    read_to_ns: Option<u64>,
     ready: Vec<Chunk>,
 }
 
@@ -109,21 +114,39 @@ impl Logs {
     /// When the body is no log.
     pub fn push(&mut self, bytes: &[u8], max_line: usize) -> Result<(), Broken> {
         let Self { frames, streams, now, point_ns, .. } = self;
-        frames.push(bytes, &mut |step| match step {
-            Step::Begin(stream, ns) => {
-                *now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
-                *point_ns = ns.or(*point_ns);
-                streams[*now].begin(ns, point_ns.unwrap_or_default());
+        frames.push(bytes, &mut |step| take(streams, now, point_ns, step, max_line))
+    }
+
+    /// For each stream the time of the message from which on the engine's file must be read. `None`: from the beginning.
+    pub fn marks(&self) -> Vec<Option<u64>> {
+        self.streams.iter().map(|log| log.unfinished.map(|line| line.ns).or(log.read_to_ns)).collect()
+    }
+
+    /// Reading of the engine's file begins, at or before the first of the marks, of which these were found. The stream
+    /// of one that was found says nothing until [`pass_mark`](Self::pass_mark). One whose mark is gone has only new
+    /// lines, and an unfinished one of it can only be taken as it is.
+    pub fn begin_file(&mut self, found: &[bool]) {
+        for (log, is_found) in self.streams.iter_mut().zip(found) {
+            if *is_found {
+                log.drop_unfinished();
+                log.seen.begin_known();
+            } else {
+                log.seen.begin_new();
+                log.finish_line();
             }
-            Step::Text(text) => {
-                streams[*now].text(text, max_line);
-                if let [one, other] = streams.as_mut_slice() {
-                    let silent = if *now == 0 { other } else { one };
-                    silent.pass(text.len(), point_ns.unwrap_or_default());
-                }
-            }
-            Step::End => {}
-        })
+        }
+    }
+
+    /// What comes now of a stream is new, but for the message at its mark.
+    pub fn pass_mark(&mut self, stream: usize) {
+        self.streams[stream].drop_unfinished();
+        self.streams[stream].seen.begin_new();
+    }
+
+    /// Takes whole lines of the engine's file. `text` is a buffer to unescape in.
+    pub fn push_entries(&mut self, bytes: &[u8], text: &mut String, max_line: usize) -> Walked {
+        let Self { streams, now, point_ns, .. } = self;
+        entries::walk(bytes, text, &mut |step| take(streams, now, point_ns, step, max_line))
     }
 
     /// Closes the chunks that are open. Unfinished lines stay.
@@ -182,11 +205,33 @@ impl Logs {
     }
 }
 
+/// One step through a log.
+fn take(streams: &mut [StreamLog], now: &mut usize, point_ns: &mut Option<u64>, step: Step<'_>, max_line: usize) {
+    match step {
+        Step::Begin(stream, ns) => {
+            *now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
+            *point_ns = ns.or(*point_ns);
+            for log in streams.iter_mut().filter(|log| log.seen.is_over()) {
+                log.read_to_ns = *point_ns;
+            }
+            streams[*now].begin(ns, point_ns.unwrap_or_default());
+        }
+        Step::Text(text) => {
+            streams[*now].text(text, max_line);
+            if let [one, other] = streams {
+                let silent = if *now == 0 { other } else { one };
+                silent.pass(text.len(), point_ns.unwrap_or_default());
+            }
+        }
+        Step::End => {}
+    }
+}
+
 impl StreamLog {
     fn new(source: Arc<Source>, resume: Resume) -> Self {
-        let recent = match resume.cursor {
-            Some(Cursor::Docker { recent, .. }) => recent,
-            _ => Vec::new(),
+        let (read_to_ns, recent) = match resume.cursor {
+            Some(Cursor::Docker { time_ns, recent }) => (Some(time_ns), recent),
+            _ => (None, Vec::new()),
         };
         Self {
             source,
@@ -200,6 +245,7 @@ impl StreamLog {
             cut_bytes: 0,
             input_bytes: 0,
             passed_bytes: 0,
+            read_to_ns,
             ready: Vec::new(),
         }
     }
@@ -257,6 +303,7 @@ impl StreamLog {
             self.bytes.truncate(start);
             return;
         }
+        self.read_to_ns = Some(line.ns);
         if self.lines.is_empty() {
             self.begun = begun.unwrap_or_else(|| Begun { seen_ms: clock::now_ms(), ..Begun::default() });
         }

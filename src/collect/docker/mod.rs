@@ -1,20 +1,29 @@
-//! Containers through the Docker Engine's API: which ones, and their lines as chunks. Understands no line, and does not
-//! read the engine's own files.
+//! Containers of a Docker Engine: which ones, and their lines as chunks, from the engine's json-file where it can be
+//! opened, else through its API. Understands no line.
 //!
 //! ```text
-//! watch   list + events: one follower a container       api      the engine: bollard, and our own `logs`
-//! follow  one container's life: attach, drain, park     connect  sockets and TLS to it
-//! logs    frames to lines to chunks, one log a stream   facts    names, labels, which containers are wanted
-//! seen    which lines were read before                  frames   the bytes of a `logs` body
+//! watch    list + events: one follower a container       api      the engine: bollard, and our own `logs`
+//! follow   one container's life: attach, drain, park     connect  sockets and TLS to it
+//! by_api   its log through the API, and a watchdog       facts    names, labels, which containers are wanted
+//! by_file  its log from the engine's file                frames   the bytes of a `logs` body
+//! logs     messages to lines to chunks, by stream        entries  the bytes of a json-file
+//! seen     which lines were read before                  tail     the json-file as it grows and is rotated
+//!                                                        files    its rotated files     place  where to go on in them
 //! ```
 
 mod api;
+mod by_api;
+mod by_file;
 mod connect;
+mod entries;
 mod facts;
+mod files;
 mod follow;
 mod frames;
 mod logs;
+mod place;
 mod seen;
+mod tail;
 mod watch;
 
 use std::fmt;
@@ -55,10 +64,25 @@ pub struct Config {
     pub images: Vec<String>,
     /// Whether the agent's own container is read too.
     pub include_self: bool,
+    /// By which way lines are read.
+    pub read: Way,
     /// Zone of time stamps that have none: IANA name, `local` or `utc`.
     pub timezone: String,
     /// Longer lines are cut, marked and counted.
     pub max_line: Size,
+}
+
+/// By which way the lines of a container are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// From the engine's json-file where it can be opened, else through the API.
+    #[default]
+    Auto,
+    /// Always through the API.
+    Api,
+    /// Only from the json-file: other containers are not read.
+    File,
 }
 
 impl Default for Config {
@@ -73,6 +97,7 @@ impl Default for Config {
             labels: Vec::new(),
             images: Vec::new(),
             include_self: false,
+            read: Way::Auto,
             timezone: "utc".to_owned(),
             max_line: Size(1 << 20),
         }
@@ -106,6 +131,7 @@ pub struct Docker {
     source_name: Arc<str>,
     timezone: Arc<str>,
     max_line: usize,
+    read: Way,
 }
 
 impl Docker {
@@ -123,6 +149,7 @@ impl Docker {
                 source_name,
                 timezone: config.timezone.as_str().into(),
                 max_line: config.max_line.as_usize(),
+                read: config.read,
             }),
             (engine, selection) => Err(engine.err().into_iter().chain(selection.err().into_iter().flatten()).collect()),
         }

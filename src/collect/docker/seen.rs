@@ -36,6 +36,8 @@ enum Repeat {
     Within,
     /// The remembered lines did not come, and lines were passed over that may be new.
     Lost,
+    /// Before a place that is known by other means.
+    Known,
 }
 
 impl Seen {
@@ -54,11 +56,26 @@ impl Seen {
         self.repeat = if is_over { Repeat::Over } else { Repeat::Before { skipped: 0 } };
     }
 
+    /// All lines that come were read before, until [`begin_new`](Self::begin_new).
+    pub const fn begin_known(&mut self) {
+        self.repeat = Repeat::Known;
+    }
+
+    /// The lines that come now are new, unless they are remembered.
+    pub const fn begin_new(&mut self) {
+        self.repeat = Repeat::Over;
+    }
+
+    /// Whether the lines that come now are new, unless they are remembered.
+    pub fn is_over(&self) -> bool {
+        self.repeat == Repeat::Over
+    }
+
     /// Whether the line at `position` is new; then it is remembered.
     pub fn admit(&mut self, position: Position) -> bool {
         let is_new = match self.repeat {
             Repeat::Over => position.at > self.newest_ns || !self.recent.contains(&position),
-            Repeat::Lost => false,
+            Repeat::Lost | Repeat::Known => false,
             Repeat::Before { .. } | Repeat::Within => self.is_past_repeat(position),
         };
         if is_new {

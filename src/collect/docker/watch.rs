@@ -125,7 +125,10 @@ impl Watch {
             }
         }
         for container in listed {
-            self.tell(container.id, |news| news.starts += u64::from(container.is_running));
+            self.tell(container.id, |news| {
+                news.starts += u64::from(container.is_running);
+                news.ends += u64::from(!container.is_running);
+            });
         }
         Ok(())
     }
@@ -135,12 +138,15 @@ impl Watch {
         match event.action {
             Action::Create => self.tell(event.id, |_| {}),
             Action::Start => self.tell(event.id, |news| news.starts += 1),
+            Action::Die => self.tell_known(&event.id, |news| news.ends += 1),
             Action::Rename(name) => self.tell(event.id, |news| news.name = Some(name)),
-            Action::Destroy => {
-                if let Some((news, _)) = self.known.get(&event.id) {
-                    news.send_modify(|news| news.is_removed = true);
-                }
-            }
+            Action::Destroy => self.tell_known(&event.id, |news| news.is_removed = true),
+        }
+    }
+
+    fn tell_known(&self, id: &str, change: impl FnOnce(&mut News)) {
+        if let Some((news, _)) = self.known.get(id) {
+            news.send_modify(change);
         }
     }
 

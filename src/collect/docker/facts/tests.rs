@@ -62,6 +62,23 @@ fn containers_are_chosen_by_name_id_label_and_image() {
 }
 
 #[test]
+fn sizes_are_read_as_the_engine_reads_them() {
+    for (text, bytes) in [
+        ("200k", Some(200_000)),
+        ("10m", Some(10_000_000)),
+        ("10MB", Some(10_000_000)),
+        ("1 GB", Some(1_000_000_000)),
+        ("512", Some(512)),
+        ("512b", Some(512)),
+        ("-1", None),
+        ("1x", None),
+        ("", None),
+    ] {
+        assert_eq!(size(text), bytes, "{text}");
+    }
+}
+
+#[test]
 fn the_own_container_is_found_by_cgroup_mounts_or_host_name() {
     let id = "4c01db0b339c4b2f0f2b1c2f7f8f3a0f5d8a3a0f9b6a7f1e2d3c4b5a69788796";
     let mount = format!("1 2 0:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/sda1 rw");
