@@ -17,7 +17,7 @@ use super::entries::size_of_broken;
 use super::files::{LogFile, key_at, open_all};
 use super::logs::Logs;
 use super::place;
-use crate::base::source::{GUARD_BYTES, HEAD_BYTES};
+use crate::base::source::GUARD_BYTES;
 
 /// How much is read at once. A message of 16 KiB has at most six times as much when each byte is escaped.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -140,7 +140,7 @@ impl Tail {
         match first.read(logs, scratch, max_line, &mut self.losses)? {
             Found::Lines(bytes) => Ok(Step::Read(bytes)),
             Found::Cut => self.begin_again(logs, scratch),
-            Found::Rest(_) if is_last => Ok(if self.hold_newer()? { Step::Read(0) } else { Step::AtEnd }),
+            Found::Rest(_) if is_last => Ok(if self.hold_newer(scratch)? { Step::Read(0) } else { Step::AtEnd }),
             Found::Rest(torn) => {
                 self.losses.bytes += torn as u64;
                 self.held.pop_front();
@@ -187,7 +187,7 @@ impl Tail {
     }
 
     /// Holds the files that are newer than the last one. Whether there are any.
-    fn hold_newer(&mut self) -> io::Result<bool> {
+    fn hold_newer(&mut self, scratch: &mut Scratch) -> io::Result<bool> {
         let Some(last) = self.held.back_mut() else { return Ok(false) };
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         match key_at(&self.log.path) {
@@ -200,7 +200,7 @@ impl Tail {
             Err(error) if is_gone(&error) => return Ok(false),
             files => files?,
         };
-        let (newer, is_gap) = newer_than(&mut last.file, files)?;
+        let (newer, is_gap) = newer_than(&mut last.file, files, &mut scratch.buffer)?;
         self.losses.gaps += u64::from(is_gap);
         self.held.extend(newer.into_iter().map(Held::new));
         Ok(true)
@@ -208,9 +208,9 @@ impl Tail {
 }
 
 /// Those of `files` (oldest first) that were written after `last`, and whether some may have been removed between.
-fn newer_than(last: &mut LogFile, mut files: Vec<LogFile>) -> io::Result<(Vec<LogFile>, bool)> {
+fn newer_than(last: &mut LogFile, mut files: Vec<LogFile>, buffer: &mut [u8]) -> io::Result<(Vec<LogFile>, bool)> {
     for index in 0..files.len() {
-        if files[index].key == last.key || is_copy(&mut files[index], last)? {
+        if files[index].key == last.key || is_copy(&mut files[index], last, buffer)? {
             return Ok((files.split_off(index + 1), false));
         }
     }
@@ -227,15 +227,16 @@ fn newer_than(last: &mut LogFile, mut files: Vec<LogFile>) -> io::Result<(Vec<Lo
     Ok((files, !follows_at_once))
 }
 
-/// Whether `zipped` is a compressed copy of `last`. Both begin with a line, which has its time in ns.
-fn is_copy(zipped: &mut LogFile, last: &mut LogFile) -> io::Result<bool> {
+/// Whether `zipped` is a compressed copy of `last`. Both begin with a line, which has its time in ns, but only behind its
+/// text, which may be the same in many: half a buffer has all of it.
+fn is_copy(zipped: &mut LogFile, last: &mut LogFile, buffer: &mut [u8]) -> io::Result<bool> {
     if !zipped.is_zipped() {
         return Ok(false);
     }
-    let mut heads = [[0; HEAD_BYTES]; 2];
-    let [one, other] = &mut heads;
-    let lengths = [zipped.read(one, 0)?, last.read(other, 0)?];
-    Ok(lengths[0] > 0 && lengths[0] == lengths[1] && heads[0] == heads[1])
+    let half = buffer.len() / 2;
+    let (one, other) = buffer.split_at_mut(half);
+    let (one_len, other_len) = (zipped.read(one, 0)?, last.read(&mut other[..half], 0)?);
+    Ok(one_len > 0 && one[..one_len] == other[..other_len])
 }
 
 /// Whether an engine can have filled a file of this length once more since a look at it, unseen.

@@ -243,6 +243,26 @@ fn rotations_between_two_looks_lose_nothing() {
     }
 }
 
+/// Compressed files are told apart by the time of their first line, though its text is the same in all.
+#[test]
+fn files_that_begin_with_the_same_text_are_told_apart() {
+    let mut engine = Engine::new(Options { is_compressed: true, max_files: 50, ..PLAIN });
+    let mut agent = Agent::start(engine.log());
+    agent.scratch.buffer.resize(2000, 0);
+    for number in 0..40 {
+        engine.write(Stream::Stdout, &format!("{}{number:03}\n", "p".repeat(700)));
+        engine.write(Stream::Stdout, &"p".repeat(700));
+        engine.write_at(Stream::Stdout, "\n", BASE + engine.ns);
+        if number % 7 == 0 {
+            engine.compress();
+            agent.read();
+        }
+    }
+    agent.read();
+    let long: Vec<_> = agent.told.iter().filter(|(_, _, text)| text.len() == 703).collect();
+    assert_eq!((long.len(), agent.told.len(), agent.losses), (40, 80, Losses::default()));
+}
+
 #[test]
 fn a_file_that_was_removed_is_read_to_its_end_and_its_successor_at_once() {
     let options = Options { max_files: 1, truncates: false, ..PLAIN };
