@@ -63,7 +63,7 @@ impl Piece {
         let must_ask = batch.unsure && language == Language::Push;
         Self {
             numbers: (0..batch.items).collect(),
-            body: std::mem::take(&mut batch.body).into(),
+            body: std::mem::take(&mut batch.body),
             gzip: batch.gzip,
             raw_len: batch.raw_len,
             failures: 0,
