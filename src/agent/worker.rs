@@ -259,7 +259,7 @@ impl Worker {
             return;
         }
         let parked: Vec<_> = refused.into_iter().map(|one| parked(one, source)).collect();
-        self.until(|| self.destination.park(&parked));
+        self.until(|| self.destination.park_or_hold(&parked));
     }
 
     /// A batch whose sources can wait stays open until there is room for it.

@@ -13,7 +13,7 @@ use super::park::ParkedRecord;
 use super::piece::{Language, Piece, Question};
 use super::retry::{Action, Attempt, Hold, Pause, Step, decide};
 use super::standing::Trouble;
-use super::{Destination, Error, Outcome, Store, elasticsearch, loki};
+use super::{Destination, Error, Outcome, PARK_HINT, Store, elasticsearch, loki};
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::failpoint;
@@ -351,8 +351,7 @@ impl<'a> Delivery<'a> {
         while let Err(error) = self.destination.park(&refused) {
             failures += 1;
             let time = self.destination.backoff.delay(failures, random());
-            let hint = "logferry parked list shows the refused records: mend their cause, then replay or drop them";
-            self.pause(Pause::Hold { time, reason: error.to_string(), hint }).await;
+            self.pause(Pause::Hold { time, reason: error.to_string(), hint: PARK_HINT }).await;
         }
         for index in indexes {
             self.settle(piece, index, Fate::Parked);

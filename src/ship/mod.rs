@@ -35,7 +35,7 @@ use self::local::Writer;
 pub use self::park::{Error as ParkError, Kept, Parked, ParkedRecord, Selection, outputs as parked_outputs};
 pub use self::piece::Broken;
 pub use self::replay::{Error as ReplayError, Replayed};
-use self::standing::Standing;
+use self::standing::{Standing, Trouble};
 use self::store::Store;
 use crate::base::backoff::Backoff;
 use crate::base::batch::Span;
@@ -59,6 +59,12 @@ pub struct Destination {
     lanes: AtomicU32,
     end: End,
 }
+
+/// Where no record can be set aside.
+const PARK_HINT: &str = "logferry parked list shows the refused records: mend their cause, then replay or drop them";
+
+/// A number that no lane has.
+const NO_LANE: u32 = u32::MAX;
 
 #[derive(Debug)]
 enum End {
@@ -202,6 +208,21 @@ impl Destination {
     #[must_use]
     pub fn parked(&self) -> Option<&Arc<Parked>> {
         self.parked.as_ref()
+    }
+
+    /// The same for whoever has no lane: while it fails, the output is held.
+    ///
+    /// # Errors
+    /// As [`Destination::park`].
+    pub fn park_or_hold(&self, refused: &[ParkedRecord]) -> Result<(), ParkError> {
+        let parked = self.park(refused);
+        match &parked {
+            Ok(()) => self.standing.fine(NO_LANE),
+            Err(error) => {
+                self.standing.trouble(NO_LANE, Trouble { reason: error.to_string(), hint: Some(PARK_HINT) });
+            }
+        }
+        parked
     }
 
     /// Sets records aside, durable when it returns. Without a state folder they are counted and said only.

@@ -112,3 +112,54 @@ mod loki {
         survives(&Store::from_environment("loki", "LOGFERRY_TEST_LOKI"));
     }
 }
+
+mod docker {
+    use std::net::TcpListener;
+    use std::process::Command;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::store::address;
+
+    /// A container goes on writing while the store is away, and is removed before that is back. Needs Elasticsearch too.
+    #[test]
+    fn containers_go_on_while_the_store_is_away() {
+        const WRITTEN: u64 = 30_000;
+        let (engine, store) =
+            (address("LOGFERRY_TEST_DOCKER"), Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
+        let (service, ground) = (unique("outage-docker"), Ground::new());
+        let source =
+            format!("[source.containers]\ntype = \"docker\"\nhost = \"{engine}\"\ncontainers = [\"{service}\"]\n\n");
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let away = store.output().replace(&store.url, "http://127.0.0.1:1");
+        ground.configure(&format!("[admin]\nlisten = \"{listen}\"\n\n{source}{away}"));
+        // Its own folder: the agent writes its messages to the other.
+        let other = Ground::new();
+        let read = || {
+            let config = ground.path("agent.toml");
+            let said = other.run_with_input(&["ledger", "--json", "-c", config.to_str().unwrap()], b"").stdout;
+            serde_json::from_str::<Value>(&said).unwrap()["store"]["containers"]["read"].as_u64()
+        };
+        let agent = ground.start(&[]);
+        let docker = |arguments: &[&str]| {
+            let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        // Each line is long enough for all of them to be more than the lanes hold in memory.
+        let script = format!(
+            "pad=$(printf %0600d 0); i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done"
+        );
+        docker(&["run", "--network", "none", "--name", &service, "busybox:1", "sh", "-c", &script]);
+        wait_until("all to be read", || (read() == Some(WRITTEN)).then_some(()));
+        assert!(queued_bytes(&ground) > 0, "nothing is in the queue");
+        docker(&["rm", "-f", &service]);
+        agent.terminate().expect_code(0);
+
+        ground.configure(&format!("{source}{}", store.output()));
+        ground.start(&["--once"]).wait_for(PATIENCE).expect_code(0);
+        let mut checker = Checker::new("a", WRITTEN);
+        store.each_page(&service, &mut |text| checker.scan(text));
+        checker.assert_each_once();
+    }
+}

@@ -174,9 +174,17 @@ fn own_container() -> Option<String> {
 fn own_id(cgroup: &str, mount_info: &str, host_name: &str) -> Option<String> {
     let whole = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let find = |text: &str| text.split(['/', '-', '.', '\n', ' ', ':']).find(|part| whole(part)).map(str::to_owned);
-    let mounts = || mount_info.lines().filter(|line| line.contains("/containers/")).find_map(find);
+    let mounts = || mount_info.lines().filter_map(engine_file).find_map(find);
     let is_short = host_name.len() == 12 && host_name.bytes().all(|byte| byte.is_ascii_hexdigit());
     find(cgroup).or_else(mounts).or_else(|| is_short.then(|| host_name.to_owned()))
+}
+
+/// The source of a mount that the engine makes in its containers alone. (Fields 4 and 5 of proc_pid_mountinfo(5); on a host
+/// other containers' files may be mounted too.)
+fn engine_file(mount: &str) -> Option<&str> {
+    let mut fields = mount.split(' ').skip(3);
+    let (source, point) = (fields.next()?, fields.next()?);
+    matches!(point, "/etc/hostname" | "/etc/hosts" | "/etc/resolv.conf").then_some(source)
 }
 
 #[cfg(test)]

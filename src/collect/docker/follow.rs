@@ -30,6 +30,9 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Durat
 /// How many ended containers are read at once.
 const DRAINS: usize = 8;
 
+/// A log that cannot be read so often in a row is said.
+const SAID_AFTER: u32 = 4;
+
 /// What all followers share.
 #[derive(Debug)]
 pub struct Shared {
@@ -197,7 +200,7 @@ impl Follower {
                 }
                 Err(error) => {
                     attempt += 1;
-                    tracing::debug!(container = short(&self.id), "{error}; trying again");
+                    self.tell_of_failure(attempt, &error);
                     self.facts = None;
                     self.pause(BACKOFF.delay(attempt, clock::now_ns().unsigned_abs())).await;
                     Next::Again
@@ -213,6 +216,20 @@ impl Follower {
             }
         }
         self.clear_hang();
+    }
+
+    /// An engine that restarts fails a few times: what goes on failing is said, once.
+    fn tell_of_failure(&self, attempt: u32, error: &Error) {
+        let container = short(&self.id);
+        if attempt == SAID_AFTER {
+            tracing::warn!(
+                container,
+                "cannot read its log: {error}; it is tried again and again\n\
+                 hint: `docker logs` shows whether the engine can read it; label logferry.enable=false leaves it alone"
+            );
+        } else {
+            tracing::debug!(container, "{error}; trying again");
+        }
     }
 
     fn take_note(&mut self, now: &News) {

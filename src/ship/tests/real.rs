@@ -74,7 +74,7 @@ async fn a_real_loki_has_each_entry_once() {
     assert_eq!(ship(&destination, vec![push(&name, now - 1_000_000_000, 4000)]).await, counts(4000, 0, 0));
     let again = Batch { unsure: true, ..push(&name, now - 1_000_000_000, 9000) };
     assert_eq!(ship(&destination, vec![again]).await, counts(5000, 4000, 0));
-    let query = format!("/loki/api/v1/query?query=count_over_time(%7Bone=%22{name}%22%7D%5B1h%5D)");
+    let query = format!("/loki/api/v1/query?query=sum(count_over_time(%7Bone=%22{name}%22%7D%5B1h%5D))");
     assert_eq!(get(&url, &query).await["data"]["result"][0]["value"][1], "9000");
     assert_eq!(metrics.total(Metric::UnsureRecords), 0);
 }

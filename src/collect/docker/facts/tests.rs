@@ -83,11 +83,13 @@ fn the_own_container_is_found_by_cgroup_mounts_or_host_name() {
     let id = "4c01db0b339c4b2f0f2b1c2f7f8f3a0f5d8a3a0f9b6a7f1e2d3c4b5a69788796";
     let mount = format!("1 2 0:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/sda1 rw");
     let layer = format!("1 2 0:1 / / rw - overlay overlay rw,upperdir=/var/lib/docker/overlay2/{id}/diff");
+    let foreign = format!("1 2 0:1 / /var/lib/docker/containers/{id}/mounts/shm rw - tmpfs shm rw");
     for (cgroup, mounts, host_name, own) in [
         (format!("12:cpu:/docker/{id}\n"), "", "", Some(id)),
         (format!("0::/system.slice/docker-{id}.scope\n"), "", "", Some(id)),
         ("0::/\n".to_owned(), mount.as_str(), "", Some(id)),
         ("0::/\n".to_owned(), layer.as_str(), "", None),
+        ("0::/\n".to_owned(), foreign.as_str(), "my-host", None),
         ("0::/\n".to_owned(), "", "4c01db0b339c", Some("4c01db0b339c")),
         ("0::/user.slice\n".to_owned(), "", "my-host", None),
     ] {
