@@ -197,6 +197,10 @@ impl Worker {
             }
             if self.follows[index].is_over() {
                 let over = self.follows.swap_remove(index);
+                if self.is_urgent {
+                    // A deleted file is gone when it is closed: its last lines are on their way before.
+                    self.seal();
+                }
                 self.pipeline.forget(over.source());
                 over.release();
             } else {

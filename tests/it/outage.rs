@@ -78,6 +78,10 @@ fn survives(store: &Store) {
         if round % 7 == 6 {
             agent.kill_9();
             agent = ground.start(&[]);
+            // What is deleted before anyone could open it again is gone.
+            for path in [ground.log("app.log"), ground.log("app.log.1")] {
+                wait_until("the files to be found again", || has_open(&agent, &path).then_some(()));
+            }
         }
     }
     let queued = queued_bytes(&ground);

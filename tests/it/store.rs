@@ -122,14 +122,15 @@ impl Store {
         assert!(child.wait().unwrap().success());
     }
 
-    /// One request; the answer's status and body. Asks again while an index is being made (503).
+    /// One request; the answer's status and body. Asks again while an index is being made (503), or memory is short (429).
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let mut arguments = vec!["-X".to_owned(), method.to_owned()];
         if let Some(body) = body {
             arguments.extend(["-H", "content-type: application/json", "-d"].map(str::to_owned));
             arguments.push(body.to_string());
         }
-        wait_until("an answer that is not 503", || Some(self.curl(path, &arguments)).filter(|answer| answer.0 != 503))
+        let is_final = |answer: &(u16, String)| !matches!(answer.0, 429 | 503);
+        wait_until("an answer that is final", || Some(self.curl(path, &arguments)).filter(is_final))
     }
 
     fn curl(&self, path: &str, more: &[String]) -> (u16, String) {
