@@ -14,6 +14,7 @@ const FILES: [&str; 2] = ["a", "b"];
 const LINES_A_FILE: u64 = 600_000;
 const MOST_MEMORY_KIB: u64 = 64 << 10;
 const MOST_UNITS: f64 = 5.0;
+const MOST_RUNS: usize = 3;
 
 /// User and system time of `libdeflate-gzip -1`: what one unit is.
 fn unit(files: &[PathBuf]) -> Duration {
@@ -53,8 +54,21 @@ fn check_all(store: &Store, service: &str) {
     checkers.iter().for_each(Checker::assert_each_once);
 }
 
-/// Once each, in little memory, for little processor time.
+/// Once each, in little memory, for little processor time. What else the machine does can only add to the time: the least
+/// of a few runs counts.
 fn cheap_and_whole(store: &Store) {
+    let mut least = f64::INFINITY;
+    for _ in 0..MOST_RUNS {
+        least = least.min(units_of_a_run(store));
+        if least <= MOST_UNITS {
+            break;
+        }
+    }
+    // Only a release build says anything about speed.
+    assert!(cfg!(debug_assertions) || least <= MOST_UNITS, "{least:.2} units");
+}
+
+fn units_of_a_run(store: &Store) -> f64 {
     let service = unique("large");
     let (ground, paths) = lay_out(store, &service);
     let finished = ground.start(&["--once"]).wait_for(PATIENCE * 8).expect_code(0);
@@ -70,8 +84,7 @@ fn cheap_and_whole(store: &Store) {
     println!("{}", finished.stderr);
     check_all(store, &service);
     assert!(finished.peak_kib < MOST_MEMORY_KIB, "{} KiB", finished.peak_kib);
-    // Only a release build says anything about speed.
-    assert!(cfg!(debug_assertions) || units <= MOST_UNITS, "{units:.2} units");
+    units
 }
 
 /// `kill -9` ten times at random while it reads and sends, then one run to the end: nothing missing, nothing twice.
