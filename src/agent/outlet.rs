@@ -202,11 +202,30 @@ impl Outlet {
         drop(self.lane.reserve().await);
     }
 
+    /// Makes all that is not settled durable, with the batch at hand: a file that it was read from is let go.
+    pub fn keep(&self, batch: Option<Batch>) {
+        match (batch, &self.shared.queue) {
+            (Some(batch), queue) => self.pass(batch, queue.is_none(), queue.is_none()),
+            (None, Some(queue)) => {
+                if let Err(error) = self.copy_lane(queue) {
+                    self.shared
+                        .say(format!("{error}; a crash before it can be written would lose lines of a deleted file"));
+                }
+                self.shared.changed.notify_one();
+            }
+            (None, None) => {}
+        }
+    }
+
     /// Hands a batch over. Where there is no room, one that cannot wait goes to the queue; any other waits here, and so
     /// does one that a full queue does not take. A lane that has ended takes no more: the batch is read again.
-    pub fn hand_over(&self, mut batch: Batch, can_wait: bool) {
+    pub fn hand_over(&self, batch: Batch, can_wait: bool) {
+        self.pass(batch, can_wait, true);
+    }
+
+    fn pass(&self, mut batch: Batch, can_wait: bool, by_lane: bool) {
         loop {
-            if self.has_room() {
+            if by_lane && self.has_room() {
                 self.shared.enter(&mut batch, None);
                 let _ = self.lane.blocking_send(batch);
                 return;
@@ -233,16 +252,8 @@ impl Outlet {
 
     /// Puts a batch into the queue, after copies of those in the lane. `false`: the queue is full.
     fn spill(&self, queue: &Queue, batch: &Batch) -> Result<bool, queue::Error> {
-        let copies: Vec<_> =
-            self.shared.state().in_lane.iter().filter_map(|(number, one)| copy(*number, one)).collect();
-        for (number, copied) in copies {
-            let Some(sealed) = self.sealed(&copied, true) else { continue };
-            let Some(frame) = self.push(queue, &sealed)? else { return Ok(false) };
-            let mut state = self.shared.state();
-            if let Some(one) = state.in_lane.get_mut(&number) {
-                (one.frame, one.batch) = (Some(frame), None);
-            }
-            state.known = frame + 1;
+        if !self.copy_lane(queue)? {
+            return Ok(false);
         }
         let Some(sealed) = self.sealed(batch, batch.unsure) else { return Ok(true) };
         let Some(frame) = self.push(queue, &sealed)? else {
@@ -254,6 +265,22 @@ impl Outlet {
         state.known = frame + 1;
         drop(state);
         self.shared.changed.notify_one();
+        Ok(true)
+    }
+
+    /// Puts copies of what the lane has into the queue. `false`: the queue is full.
+    fn copy_lane(&self, queue: &Queue) -> Result<bool, queue::Error> {
+        let copies: Vec<_> =
+            self.shared.state().in_lane.iter().filter_map(|(number, one)| copy(*number, one)).collect();
+        for (number, copied) in copies {
+            let Some(sealed) = self.sealed(&copied, true) else { continue };
+            let Some(frame) = self.push(queue, &sealed)? else { return Ok(false) };
+            let mut state = self.shared.state();
+            if let Some(one) = state.in_lane.get_mut(&number) {
+                (one.frame, one.batch) = (Some(frame), None);
+            }
+            state.known = frame + 1;
+        }
         Ok(true)
     }
 

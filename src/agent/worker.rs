@@ -197,9 +197,8 @@ impl Worker {
             }
             if self.follows[index].is_over() {
                 let over = self.follows.swap_remove(index);
-                if self.is_urgent {
-                    // A deleted file is gone when it is closed: its last lines are on their way before.
-                    self.seal();
+                if !self.once && self.tracker.is_in_flight(over.source()) {
+                    self.keep_all();
                 }
                 self.pipeline.forget(over.source());
                 over.release();
@@ -270,6 +269,15 @@ impl Worker {
     fn seal_if_due(&mut self) {
         if self.packer.is_due(clock::now_ms()) && (self.is_urgent || self.outlet.has_room()) {
             self.seal();
+        }
+    }
+
+    /// A file that is let go may be deleted, or is: what was read of it must outlive a crash.
+    fn keep_all(&mut self) {
+        self.is_urgent = false;
+        let batch = self.packer.seal();
+        if self.until_written(Tracker::make_durable).is_some() {
+            self.outlet.keep(batch);
         }
     }
 

@@ -94,6 +94,23 @@ impl Sources {
         self.by_id.get_mut(&id)
     }
 
+    /// Takes in what lies in queues, as [`Tracked::take_queued`] says. Of a source that more than one queue has something
+    /// of, what is older may come later: so what must be read again is not certain before none fits any more.
+    pub fn take_queued(&mut self, queued: &[Queued]) -> Vec<Option<u64>> {
+        let mut take = |one: &Queued| self.by_id.get_mut(&one.note.source)?.take_queued(one);
+        let mut seqs: Vec<_> = queued.iter().map(&mut take).collect();
+        loop {
+            let mut is_over = true;
+            for (seq, one) in seqs.iter_mut().zip(queued).filter(|(seq, _)| **seq == Some(Span::SETTLED)) {
+                *seq = take(one);
+                is_over &= *seq == Some(Span::SETTLED);
+            }
+            if is_over {
+                return seqs;
+            }
+        }
+    }
+
     /// Nothing more will be read of a source.
     pub fn finish(&mut self, id: SourceId) {
         if let Some(tracked) = self.by_id.get_mut(&id) {

@@ -99,8 +99,7 @@ impl Tracker {
             }
             entries.into_iter().for_each(|entry| state.sources.remember(entry));
         }
-        let take = |one: &Queued| state.sources.find_mut(one.note.source)?.take_queued(one);
-        let seqs = queued.iter().map(take).collect();
+        let seqs = state.sources.take_queued(queued);
         let tracker = Self { state: Mutex::new(state), saving: Mutex::new(()) };
         tracker.save_with(true)?;
         Ok((tracker, seqs))
@@ -325,6 +324,12 @@ impl Tracker {
             sum.add(&tracked.watermark.in_flight());
         }
         ledger
+    }
+
+    /// Whether anything of a source is read and not settled.
+    #[must_use]
+    pub fn is_in_flight(&self, id: SourceId) -> bool {
+        self.lock().sources.get(id).is_some_and(|tracked| tracked.watermark.notes().next().is_some())
     }
 
     /// How many chunks are not settled.

@@ -154,7 +154,8 @@ mod docker {
         let script = format!(
             "pad=$(printf %0600d 0); i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done"
         );
-        docker(&["run", "--network", "none", "--name", &service, "busybox:1", "sh", "-c", &script]);
+        let label = format!("logferry.service={service}");
+        docker(&["run", "--network", "none", "--name", &service, "--label", &label, "busybox:1", "sh", "-c", &script]);
         wait_until("all to be read", || (read() == Some(WRITTEN)).then_some(()));
         assert!(queued_bytes(&ground) > 0, "nothing is in the queue");
         docker(&["rm", "-f", &service]);
