@@ -10,9 +10,7 @@ use crate::generate::Generator;
 use crate::harness::{Agent, Ground, PATIENCE, now_ms, unique, wait_until};
 use crate::store::Store;
 
-const ROTATIONS: u64 = 20;
 const LINES_A_FILE: u64 = 5_000;
-const LINES: u64 = ROTATIONS * LINES_A_FILE;
 
 /// Of the bytes read, at most, in the queue.
 const MOST_QUEUED: f64 = 0.45;
@@ -63,19 +61,22 @@ fn walkdir(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-fn survives(store: &Store) {
+/// `rotations` files, of which all but the last two are deleted while the store is away; the agent is killed after each
+/// `kills` of them.
+fn survives(store: &Store, rotations: u64, kills: Option<u64>) {
+    let lines = rotations * LINES_A_FILE;
     let service = unique("outage");
     let ground = Ground::new();
     let away = store.output().replace(&store.url, "http://127.0.0.1:1");
     configure(&ground, &service, &away);
-    let generator = Generator::until(now_ms(), LINES, 5, "a");
+    let generator = Generator::until(now_ms(), lines, 5, "a");
     let mut agent = ground.start(&[]);
     let mut written = 0;
-    for round in 0..ROTATIONS {
+    for round in 0..rotations {
         written += rotate(&ground, &generator, round * LINES_A_FILE..(round + 1) * LINES_A_FILE);
         wait_until("the new file to be opened", || has_open(&agent, &ground.log("app.log")).then_some(()));
         wait_until("deleted files to be read and let go", || (deleted_files(&agent) == 0).then_some(()));
-        if round % 7 == 6 {
+        if kills.is_some_and(|kills| round % kills == kills - 1) {
             agent.kill_9();
             agent = ground.start(&[]);
             // What is deleted before anyone could open it again is gone.
@@ -92,7 +93,7 @@ fn survives(store: &Store) {
 
     configure(&ground, &service, &store.output());
     ground.start(&["--once"]).wait_for(PATIENCE * 2).expect_code(0);
-    let mut checker = Checker::new("a", LINES);
+    let mut checker = Checker::new("a", lines);
     store.each_page(&service, &mut |text| checker.scan(text));
     checker.assert_each_once();
     ground.run_once().expect_code(0);
@@ -102,18 +103,36 @@ fn survives(store: &Store) {
 mod es8 {
     use super::*;
 
+    fn store() -> Store {
+        Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8")
+    }
+
     #[test]
     fn an_outage_loses_and_repeats_nothing() {
-        survives(&Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
+        survives(&store(), 5, None);
+    }
+
+    #[test]
+    fn an_outage_with_kills_loses_and_repeats_nothing() {
+        survives(&store(), 20, Some(7));
     }
 }
 
 mod loki {
     use super::*;
 
+    fn store() -> Store {
+        Store::from_environment("loki", "LOGFERRY_TEST_LOKI")
+    }
+
     #[test]
     fn an_outage_loses_and_repeats_nothing() {
-        survives(&Store::from_environment("loki", "LOGFERRY_TEST_LOKI"));
+        survives(&store(), 5, None);
+    }
+
+    #[test]
+    fn an_outage_with_kills_loses_and_repeats_nothing() {
+        survives(&store(), 20, Some(7));
     }
 }
 
