@@ -144,7 +144,7 @@ impl Worker {
             tokio::select! {
                 input = inputs.recv(), if open => Some(input),
                 () = outlet.room(), if is_held_up => None,
-                () = tokio::time::sleep(if open { IDLE } else { IDLE / 10 }) => None,
+                () = tokio::time::sleep(IDLE) => None,
             }
         });
         match input {
