@@ -9,7 +9,7 @@ use crate::output::Answer;
 use crate::output::elasticsearch::{Presence, Template, answer, presence, put};
 
 /// Only what is read is asked for: an answer of 20,000 items is several MB in full.
-const BULK: &str = "/_bulk?filter_path=errors,took,error,status,items.*.status,items.*.error,items.*._index";
+const BULK: &str = "/_bulk?filter_path=errors,took,error,status,items.*.status,items.*.error";
 
 /// The `_bulk` request of a piece.
 pub(super) fn request(piece: &Piece) -> Request<'static> {
