@@ -139,7 +139,7 @@ impl Agent {
     pub fn wait_for(mut self, patience: Duration) -> Finished {
         let stat = format!("/proc/{}/stat", self.child.id());
         let words = wait_until_within(patience, "the agent's end", || {
-            self.note_peak();
+            self.peak_kib = self.peak_kib.max(self.peak_kib());
             let text = std::fs::read_to_string(&stat).unwrap();
             // After the name in brackets: state, then 10 fields, then user and system time in ticks of 10 ms (proc(5)).
             let words: Vec<String> = text.rsplit(')').next()?.split_whitespace().map(str::to_owned).collect();
@@ -170,11 +170,11 @@ impl Agent {
         read_lossy(&self.messages)
     }
 
-    fn note_peak(&mut self) {
+    /// The most memory that it has held so far.
+    pub fn peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|words| words.split_whitespace().next()?.parse().ok());
-        self.peak_kib = self.peak_kib.max(kib.unwrap_or(0));
+        peak.and_then(|words| words.split_whitespace().next()?.parse().ok()).unwrap_or(0)
     }
 }
 

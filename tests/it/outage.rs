@@ -10,10 +10,24 @@ use crate::generate::Generator;
 use crate::harness::{Agent, Ground, PATIENCE, now_ms, unique, wait_until};
 use crate::store::Store;
 
-const LINES_A_FILE: u64 = 5_000;
-
 /// Of the bytes read, at most, in the queue.
 const MOST_QUEUED: f64 = 0.45;
+
+const MOST_MEMORY_KIB: u64 = 64 << 10;
+
+/// What is written during an outage.
+struct Outage {
+    /// How many files, one after the other. All but the last two are deleted.
+    files: u64,
+    lines_a_file: u64,
+    /// The agent is killed after so many files, again and again.
+    kill_every: Option<u64>,
+}
+
+const SHORT: Outage = Outage { files: 5, lines_a_file: 5_000, kill_every: None };
+const WITH_KILLS: Outage = Outage { files: 20, lines_a_file: 5_000, kill_every: Some(7) };
+/// 2 GB.
+const LARGE: Outage = Outage { files: 20, lines_a_file: 430_000, kill_every: None };
 
 fn configure(ground: &Ground, service: &str, output: &str) {
     let source = format!("[source.{service}]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\ntimezone = \"UTC\"\n\n");
@@ -61,43 +75,53 @@ fn walkdir(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// `rotations` files, of which all but the last two are deleted while the store is away; the agent is killed after each
-/// `kills` of them.
-fn survives(store: &Store, rotations: u64, kills: Option<u64>) {
-    let lines = rotations * LINES_A_FILE;
+/// Nothing that was written meanwhile is lost or repeated, and little room is needed for it.
+fn survives(store: &Store, outage: &Outage) {
+    let Outage { files, lines_a_file, kill_every } = *outage;
     let service = unique("outage");
     let ground = Ground::new();
-    let away = store.output().replace(&store.url, "http://127.0.0.1:1");
-    configure(&ground, &service, &away);
-    let generator = Generator::until(now_ms(), lines, 5, "a");
+    configure(&ground, &service, &store.output().replace(&store.url, "http://127.0.0.1:1"));
+    let generator = Generator::until(now_ms(), files * lines_a_file, 5, "a");
     let mut agent = ground.start(&[]);
     let mut written = 0;
-    for round in 0..rotations {
-        written += rotate(&ground, &generator, round * LINES_A_FILE..(round + 1) * LINES_A_FILE);
+    for file in 0..files {
+        written += rotate(&ground, &generator, file * lines_a_file..(file + 1) * lines_a_file);
         wait_until("the new file to be opened", || has_open(&agent, &ground.log("app.log")).then_some(()));
-        wait_until("deleted files to be read and let go", || (deleted_files(&agent) == 0).then_some(()));
-        if kills.is_some_and(|kills| round % kills == kills - 1) {
-            agent.kill_9();
-            agent = ground.start(&[]);
-            // What is deleted before anyone could open it again is gone.
-            for path in [ground.log("app.log"), ground.log("app.log.1")] {
-                wait_until("the files to be found again", || has_open(&agent, &path).then_some(()));
-            }
+        if kill_every.is_some_and(|every| file % every == every - 1) {
+            agent = kill_and_start(&ground, agent);
         }
     }
-    let queued = queued_bytes(&ground);
-    println!("outage: {written} bytes written, {queued} in the queue");
+    wait_until_all_are_let_go(&agent);
+    let (queued, peak_kib) = (queued_bytes(&ground), agent.peak_kib());
+    println!("outage: {written} bytes written, {queued} in the queue, {} MiB of memory", peak_kib >> 10);
     assert!(queued > 0, "nothing is in the queue, though the files are gone");
     assert!((queued as f64) < MOST_QUEUED * written as f64, "{queued} bytes in the queue for {written}");
+    assert!(peak_kib < MOST_MEMORY_KIB, "{peak_kib} KiB");
     agent.kill_9();
 
     configure(&ground, &service, &store.output());
-    ground.start(&["--once"]).wait_for(PATIENCE * 2).expect_code(0);
-    let mut checker = Checker::new("a", lines);
+    let finished = ground.start(&["--once"]).wait_for(PATIENCE * 30).expect_code(0);
+    assert!(finished.peak_kib < MOST_MEMORY_KIB, "{} KiB after the outage", finished.peak_kib);
+    let mut checker = Checker::new("a", files * lines_a_file);
     store.each_page(&service, &mut |text| checker.scan(text));
     checker.assert_each_once();
     ground.run_once().expect_code(0);
     assert_eq!(queued_bytes(&ground), 0, "what is delivered is forgotten");
+}
+
+/// What is deleted and not read by then would be gone, and so would be what is deleted before anyone could open it again.
+fn kill_and_start(ground: &Ground, agent: Agent) -> Agent {
+    wait_until_all_are_let_go(&agent);
+    agent.kill_9();
+    let agent = ground.start(&[]);
+    for path in [ground.log("app.log"), ground.log("app.log.1")] {
+        wait_until("the files to be found again", || has_open(&agent, &path).then_some(()));
+    }
+    agent
+}
+
+fn wait_until_all_are_let_go(agent: &Agent) {
+    wait_until("deleted files to be read and let go", || (deleted_files(agent) == 0).then_some(()));
 }
 
 mod es8 {
@@ -109,12 +133,17 @@ mod es8 {
 
     #[test]
     fn an_outage_loses_and_repeats_nothing() {
-        survives(&store(), 5, None);
+        survives(&store(), &SHORT);
     }
 
     #[test]
     fn an_outage_with_kills_loses_and_repeats_nothing() {
-        survives(&store(), 20, Some(7));
+        survives(&store(), &WITH_KILLS);
+    }
+
+    #[test]
+    fn a_large_outage_loses_and_repeats_nothing() {
+        survives(&store(), &LARGE);
     }
 }
 
@@ -127,12 +156,12 @@ mod loki {
 
     #[test]
     fn an_outage_loses_and_repeats_nothing() {
-        survives(&store(), 5, None);
+        survives(&store(), &SHORT);
     }
 
     #[test]
     fn an_outage_with_kills_loses_and_repeats_nothing() {
-        survives(&store(), 20, Some(7));
+        survives(&store(), &WITH_KILLS);
     }
 }
 
