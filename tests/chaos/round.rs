@@ -44,6 +44,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// How many of the agent's own books could be compared.
     pub ledgers: u64,
+    /// Bytes of the largest request, uncompressed.
+    pub largest: usize,
     /// What else is wrong, in words.
     pub complaints: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl Plan {
     }
 
     fn judge(&self, store: &Store, ground: &Ground, written: &Written, report: &mut Report) -> io::Result<()> {
+        report.largest = report.largest.max(store.largest());
         let (state, name) = (ground.path("state"), &store.name);
         let parked = std::fs::read_to_string(state.join(format!("parked/{name}.ndjson"))).unwrap_or_default();
         let records = store.records(&self.service())?;

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,7 @@ struct Shared {
     kept: Mutex<Kept>,
     faults: Mutex<Faults>,
     lines: Mutex<Vec<Arc<Line>>>,
+    largest: AtomicUsize,
     is_over: AtomicBool,
 }
 
@@ -68,11 +69,17 @@ impl Server {
             kept: Mutex::new(kept),
             faults: Mutex::new(faults),
             lines: Mutex::default(),
+            largest: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || accept(&listener, &accepting));
         Ok(Self { url, shared })
+    }
+
+    /// Bytes of the largest request with records, uncompressed.
+    pub fn largest(&self) -> usize {
+        self.shared.largest.load(Ordering::Relaxed)
     }
 
     /// All that it keeps.
@@ -148,6 +155,7 @@ impl Shared {
             self.wait_until_still();
             return End::Answer(self.kept.lock().unwrap().other(request));
         }
+        self.largest.fetch_max(request.body.len(), Ordering::Relaxed);
         let records = request.body.windows(4).filter(|four| four == b"seq-").count();
         match fault.filter(|fault| fault.suits(records)) {
             None => End::Answer(self.take(request, Part::All)),

@@ -151,6 +151,14 @@ impl Store {
         }
     }
 
+    /// Bytes of the largest request that came, uncompressed.
+    pub fn largest(&self) -> usize {
+        match &self.end {
+            End::Scripted(server) | End::Real(server, _) => server.largest(),
+            End::File(_) => 0,
+        }
+    }
+
     /// All records of a service. What a file holds beyond its last checkpoint does not count: it is cut off again when
     /// the agent starts.
     pub fn records(&self, service: &str) -> io::Result<Vec<Record>> {

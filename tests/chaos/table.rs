@@ -23,6 +23,7 @@ pub struct Table {
     strange: usize,
     parked: usize,
     ledgers: u64,
+    largest: usize,
 }
 
 impl Table {
@@ -32,6 +33,7 @@ impl Table {
         self.failed += u64::from(!report.is_good());
         self.lines += report.lines;
         self.ledgers += report.ledgers;
+        self.largest = self.largest.max(report.largest);
         for (sums, more) in [(&mut self.ends, &report.ends), (&mut self.missed, &report.missed)] {
             more.iter().for_each(|(name, count)| *sums.entry(name).or_default() += count);
         }
@@ -76,6 +78,7 @@ impl Table {
             ("out of order", self.disordered.to_string()),
             ("parked", format!("{}, {} of them or of others without a reason", self.parked, self.strange)),
             ("ledger", format!("{} compared with what is there", self.ledgers)),
+            ("largest", format!("{} KiB in one request, uncompressed", self.largest >> 10)),
         ] {
             text += &format!("{name:<14}{value}\n");
         }

@@ -15,6 +15,8 @@ use crate::lines::{Lines, Style};
 const FILES: [(&str, Style); 3] = [("web.log", Style::Timed), ("jobs.log", Style::Timeless), ("db.log", Style::Timed)];
 /// How long to wait for the store before a file is truncated or deleted; else it is left as it is.
 const UNTIL_STORED: Duration = Duration::from_millis(800);
+/// In how many of a hundred bursts there is so much at once that one request is above 256 KiB.
+const LOUD: u64 = 1;
 /// Longer than a round's agent waits for the rest of a line.
 const MID_LINE: Duration = Duration::from_millis(130);
 
@@ -70,7 +72,8 @@ impl<'a> Writer<'a> {
     pub fn run(mut self, count: u64) -> std::io::Result<Written> {
         while self.next() < count {
             let index = usize::try_from(self.dice.below(self.files.len() as u64)).expect("an index");
-            let burst = self.dice.between(1, 80).min(count - self.next());
+            let most = if self.dice.percent(LOUD) { 2_500 } else { 80 };
+            let burst = self.dice.between(1, most).min(count - self.next());
             self.burst(index, burst)?;
             if self.dice.percent(6) {
                 self.rotate(index)?;
