@@ -385,4 +385,17 @@ mod loki {
     fn followed_live() {
         follow_live(&store());
     }
+
+    /// Loki drops an entry that it has; what tells these apart is the agent's own count of ns.
+    #[test]
+    fn equal_lines_of_one_moment_are_all_there() {
+        const EQUAL: u64 = 100_000;
+        let (store, service, now) = (store(), unique("equal"), now_ms());
+        let ground = ground(&store, &service, "");
+        let line = format!("{{\"time\":{now},\"message\":\"again and again\"}}\n");
+        append(&ground.log("equal.log"), &line.repeat(usize::try_from(EQUAL).unwrap()));
+        ground.run_once().expect_code(0);
+        assert_eq!(store.count_field(&service, "message", "again and again"), EQUAL);
+        assert_eq!(store.count_time(&service, now, now + 1_000), EQUAL, "in the second in which they were written");
+    }
 }
