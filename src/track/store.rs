@@ -147,7 +147,7 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, or the checkpoint is damaged.
     pub fn open(folder: &Path) -> Result<(Self, Option<Checkpoint>, Vec<Entry>), Error> {
-        fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+        durable::create_folder(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
         let checkpoint = read_checkpoint(&folder.join("checkpoint.json"))?;
         let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
         let (notes, last) = read_notes(folder, first)?;
@@ -293,7 +293,7 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be written, or another agent holds it.
 pub fn hold(folder: &Path) -> Result<Hold, Error> {
-    fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+    durable::create_folder(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;

@@ -9,6 +9,9 @@
 //! A round: 500 to 3,000 lines to two or three files; the agent is started and killed until they are written and a
 //! little longer; one run with `--once`; then the numbers in the store are compared with those written, and the agent's
 //! own books with the store. A seed makes the same choices again; what comes of them depends on time as well.
+//!
+//! With `--power` (as root) the state folder lies on a disk that forgets what was not synced, and its power fails each
+//! time that the agent ends.
 
 // What fails here panics, and is said.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -18,6 +21,8 @@ mod bulk;
 mod check;
 mod dice;
 mod faults;
+#[path = "../disk/forgetful.rs"]
+mod forgetful;
 mod forward;
 #[allow(dead_code)]
 #[path = "../it/harness.rs"]
@@ -32,6 +37,8 @@ mod server;
 mod store;
 mod stores;
 mod table;
+#[path = "../disk/tree.rs"]
+mod tree;
 mod writer;
 
 use std::process::{Command, ExitCode};
@@ -41,6 +48,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
+use crate::forgetful::Disk;
 use crate::harness::{Ground, now_ms};
 use crate::round::{Plan, Report};
 use crate::stores::Kind;
@@ -70,6 +78,9 @@ struct Arguments {
     /// Rounds at once
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// The state folder forgets what was not synced whenever the agent ends. Needs root
+    #[arg(long)]
+    power: bool,
 }
 
 fn main() -> ExitCode {
@@ -92,7 +103,7 @@ fn main() -> ExitCode {
                         return;
                     }
                     let plan = Plan { seed, round, stores: stores.clone(), run: run_name() };
-                    run_round(&plan, &table);
+                    run_round(&plan, arguments.power, &table);
                 }
             });
         }
@@ -120,9 +131,10 @@ fn run_name() -> String {
 }
 
 /// One round, and what is to be said of it.
-fn run_round(plan: &Plan, table: &Mutex<Table>) {
+fn run_round(plan: &Plan, power: bool, table: &Mutex<Table>) {
     let ground = Ground::new();
-    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.run(&ground)));
+    let disk = power.then(|| Disk::mount(&ground.path("state")).unwrap());
+    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.run(&ground, disk.as_ref())));
     let fault = match &came {
         Ok(Ok(report)) if report.is_good() => None,
         Ok(Ok(report)) => Some(describe(report)),
@@ -166,5 +178,5 @@ fn say_failed(plan: &Plan, ground: &Ground, what: &str) {
         if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
     println!("chaos: round {} failed: {what}", plan.round);
     let again = format!("--seed {} --first {} --rounds 1", plan.seed, plan.round);
-    println!("hint: it is kept in {place}; again: {again}, and the same stores");
+    println!("hint: it is kept in {place}; again: {again}, and the same stores and --power");
 }

@@ -10,6 +10,7 @@ use logferry::base::failpoint::STEPS;
 use crate::agent::{self, Fate, MESSAGES};
 use crate::check::{self, Verdict};
 use crate::dice::Dice;
+use crate::forgetful::Disk;
 use crate::harness::{Ground, now_ms};
 use crate::lines::Lines;
 use crate::stores::{Kind, Store};
@@ -56,20 +57,22 @@ enum Purpose {
     Writing,
     Lines,
     Fates,
+    Power,
     /// The first of as many as there are stores.
     Faults,
 }
 
 impl Plan {
-    /// Runs the round in a ground of its own, which the caller keeps or drops.
+    /// Runs the round in a ground of its own, which the caller keeps or drops. The power of a disk fails whenever the
+    /// agent ends.
     ///
     /// # Errors
     /// It could not be run to its end.
-    pub fn run(&self, ground: &Ground) -> io::Result<Report> {
+    pub fn run(&self, ground: &Ground, disk: Option<&Disk>) -> io::Result<Report> {
         let stores = self.stores(ground)?;
         std::fs::write(ground.path("agent.toml"), self.configuration(&stores, ground, self.timeout()))?;
         let mut report = Report::default();
-        let written = self.write_and_kill(ground, &stores, &mut report)?;
+        let written = self.write_and_kill(ground, disk, &stores, &mut report)?;
         std::fs::write(ground.path("agent.toml"), self.configuration(&stores, ground, LAST_TIMEOUT))?;
         let (code, said) = agent::run_once(ground, LAST_RUN)?;
         report.lines = written.pieces.len() as u64;
@@ -115,7 +118,13 @@ impl Plan {
         Ok(())
     }
 
-    fn write_and_kill(&self, ground: &Ground, stores: &[Store], report: &mut Report) -> io::Result<Written> {
+    fn write_and_kill(
+        &self,
+        ground: &Ground,
+        disk: Option<&Disk>,
+        stores: &[Store],
+        report: &mut Report,
+    ) -> io::Result<Written> {
         let has = |store: &Store| check::stored(&self.label(), &store.records(&self.service()).unwrap_or_default());
         let stored = || stores.iter().map(has).collect();
         let mut dice = self.dice(Purpose::Writing);
@@ -124,7 +133,7 @@ impl Plan {
         let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit);
         let count = dice.between(500, 3000);
         let writer = Writer::new(ground.path("logs"), lines, dice, &stored);
-        let mut fates = self.dice(Purpose::Fates);
+        let (mut fates, mut power) = (self.dice(Purpose::Fates), self.dice(Purpose::Power));
         thread::scope(|scope| {
             let writing = scope.spawn(move || writer.run(count));
             let mut after = fates.between(1, 4);
@@ -132,6 +141,7 @@ impl Plan {
                 after -= u64::from(writing.is_finished());
                 let fate = choose(&mut fates, &steps);
                 let end = agent::run(ground, fate)?;
+                disk.inspect(|disk| disk.cut(&mut power));
                 *report.ends.entry(end).or_default() += 1;
                 if let Fate::Step(step, ..) = fate
                     && end != step

@@ -1,0 +1,199 @@
+//! Files and folders in memory as a disk has them: what was written, and what of it outlasts a loss of power. A file's
+//! bytes last once it is synced, a name once its folder is. Knows nothing of mounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::ops::Range;
+
+use fuser::{Errno, FileType};
+
+use crate::dice::Dice;
+
+/// The number of the topmost folder.
+pub const ROOT: u64 = 1;
+
+/// What a sick disk refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sickness {
+    /// To write, to make, to rename.
+    Writes,
+    /// To sync a file, once; the bytes are then taken for written, and are not: the next sync says that all is well
+    /// (as Linux does: <https://lwn.net/Articles/752063/>).
+    NextSync,
+}
+
+/// All that is on the disk.
+#[derive(Debug)]
+pub struct Tree {
+    nodes: BTreeMap<u64, Node>,
+    last: u64,
+    pub sickness: Option<Sickness>,
+}
+
+/// A file, a folder or a socket.
+#[derive(Debug)]
+pub struct Node {
+    pub kind: FileType,
+    pub mode: u16,
+    pub bytes: Vec<u8>,
+    pub names: BTreeMap<OsString, u64>,
+    synced_bytes: Vec<u8>,
+    synced_names: BTreeMap<OsString, u64>,
+    /// Changes of names since the folder was synced, oldest first. A rename is one.
+    pending: Vec<Vec<Change>>,
+    /// Bytes that a failed sync has left unwritten for ever.
+    gone: Range<usize>,
+}
+
+/// A name leads to a node now, or nowhere.
+type Change = (OsString, Option<u64>);
+
+impl Tree {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self { nodes: BTreeMap::from([(ROOT, Node::new(FileType::Directory, 0o700))]), last: ROOT, sickness: None }
+    }
+
+    /// What has this number.
+    pub fn node(&self, number: u64) -> Result<&Node, Errno> {
+        self.nodes.get(&number).ok_or(Errno::ESTALE)
+    }
+
+    /// The same, to be changed.
+    pub fn change(&mut self, number: u64) -> Result<&mut Node, Errno> {
+        if self.sickness == Some(Sickness::Writes) {
+            return Err(Errno::EIO);
+        }
+        self.nodes.get_mut(&number).ok_or(Errno::ESTALE)
+    }
+
+    /// What a name leads to.
+    pub fn find(&self, folder: u64, name: &OsStr) -> Result<u64, Errno> {
+        self.node(folder)?.names.get(name).copied().ok_or(Errno::ENOENT)
+    }
+
+    /// Makes a node with a name that is free.
+    pub fn make(&mut self, folder: u64, name: &OsStr, kind: FileType, mode: u32) -> Result<u64, Errno> {
+        if self.find(folder, name).is_ok() {
+            return Err(Errno::EEXIST);
+        }
+        let number = self.last + 1;
+        self.change(folder)?.rename(vec![(name.to_owned(), Some(number))]);
+        self.nodes.insert(number, Node::new(kind, u16::try_from(mode & 0o7777).unwrap_or(0)));
+        self.last = number;
+        Ok(number)
+    }
+
+    /// Takes a name away.
+    pub fn remove(&mut self, folder: u64, name: &OsStr) -> Result<(), Errno> {
+        let number = self.find(folder, name)?;
+        if !self.node(number)?.names.is_empty() {
+            return Err(Errno::ENOTEMPTY);
+        }
+        self.change(folder)?.rename(vec![(name.to_owned(), None)]);
+        Ok(())
+    }
+
+    /// Renames within a folder, over what is there.
+    pub fn rename(&mut self, folder: u64, name: &OsStr, new: &OsStr) -> Result<(), Errno> {
+        let number = self.find(folder, name)?;
+        self.change(folder)?.rename(vec![(name.to_owned(), None), (new.to_owned(), Some(number))]);
+        Ok(())
+    }
+
+    /// Makes a file's bytes last, or a folder's names.
+    pub fn sync(&mut self, number: u64) -> Result<(), Errno> {
+        let is_refused = self.sickness == Some(Sickness::NextSync) && self.node(number)?.kind == FileType::RegularFile;
+        if is_refused {
+            self.sickness = None;
+        }
+        let node = self.change(number)?;
+        if is_refused {
+            node.gone = node.synced_bytes.len()..node.bytes.len();
+            return Err(Errno::EIO);
+        }
+        node.sync();
+        Ok(())
+    }
+
+    /// The power fails: what was not synced is gone; or, by chance, some of it is there.
+    pub fn cut(&mut self, dice: &mut Dice) {
+        let all_is_gone = dice.percent(50);
+        for node in self.nodes.values_mut() {
+            if !all_is_gone {
+                node.keep_some(dice);
+            }
+            node.bytes.clone_from(&node.synced_bytes);
+            node.names.clone_from(&node.synced_names);
+            node.pending.clear();
+            node.gone = 0..0;
+        }
+        let reached = self.reached();
+        self.nodes.retain(|number, _| reached.contains(number));
+    }
+
+    fn reached(&self) -> BTreeSet<u64> {
+        let (mut reached, mut ahead) = (BTreeSet::from([ROOT]), vec![ROOT]);
+        while let Some(number) = ahead.pop() {
+            let below = self.nodes.get(&number).into_iter().flat_map(|node| node.names.values());
+            ahead.extend(below.filter(|below| reached.insert(**below)));
+        }
+        reached
+    }
+}
+
+impl Node {
+    fn new(kind: FileType, mode: u16) -> Self {
+        Self {
+            kind,
+            mode,
+            bytes: Vec::new(),
+            names: BTreeMap::new(),
+            synced_bytes: Vec::new(),
+            synced_names: BTreeMap::new(),
+            pending: Vec::new(),
+            gone: 0..0,
+        }
+    }
+
+    fn rename(&mut self, changes: Vec<Change>) {
+        apply(&mut self.names, &changes);
+        self.pending.push(changes);
+    }
+
+    fn sync(&mut self) {
+        self.synced_bytes.clone_from(&self.bytes);
+        let end = self.gone.end.min(self.bytes.len());
+        self.synced_bytes[self.gone.start.min(end)..end].fill(0);
+        self.synced_names.clone_from(&self.names);
+        self.pending.clear();
+    }
+
+    /// What nobody synced may have reached the disk all the same: the first changes of a folder, as a journal has them;
+    /// of a file that grew the first of the new bytes, and behind these zeros.
+    fn keep_some(&mut self, dice: &mut Dice) {
+        let kept = index(dice, self.pending.len() + 1);
+        self.pending[..kept].iter().for_each(|changes| apply(&mut self.synced_names, changes));
+        let (old, new) = (self.synced_bytes.len(), self.bytes.len());
+        if !self.bytes.starts_with(&self.synced_bytes) || new == old || dice.percent(30) {
+            return;
+        }
+        self.synced_bytes.extend_from_slice(&self.bytes[old..old + index(dice, new - old + 1)]);
+        if dice.percent(50) {
+            self.synced_bytes.resize(new, 0);
+        }
+    }
+}
+
+fn apply(names: &mut BTreeMap<OsString, u64>, changes: &[Change]) {
+    for (name, leads_to) in changes {
+        match leads_to {
+            Some(number) => names.insert(name.clone(), *number),
+            None => names.remove(name),
+        };
+    }
+}
+
+fn index(dice: &mut Dice, below: usize) -> usize {
+    usize::try_from(dice.below(below as u64)).expect("an index")
+}
