@@ -11,7 +11,8 @@
 //! own books with the store. A seed makes the same choices again; what comes of them depends on time as well.
 //!
 //! With `--power` (as root) the state folder lies on a disk that forgets what was not synced, and its power fails each
-//! time that the agent ends.
+//! time that the agent ends. With `--clock` the time of day is another in each run: a line without a time of its own that
+//! is read again, and not with the time of its first reading, goes to another index, and is there twice.
 
 // What fails here panics, and is said.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -81,6 +82,9 @@ struct Arguments {
     /// The state folder forgets what was not synced whenever the agent ends. Needs root
     #[arg(long)]
     power: bool,
+    /// The agent's clock steps by up to a day between two runs. Not for stores that order lines by their times
+    #[arg(long)]
+    clock: bool,
 }
 
 fn main() -> ExitCode {
@@ -102,7 +106,8 @@ fn main() -> ExitCode {
                     if round >= arguments.first + arguments.rounds {
                         return;
                     }
-                    let plan = Plan { seed, round, stores: stores.clone(), run: run_name() };
+                    let (stores, steps_clock) = (stores.clone(), arguments.clock);
+                    let plan = Plan { seed, round, stores, run: run_name(), steps_clock };
                     run_round(&plan, arguments.power, &table);
                 }
             });
@@ -178,5 +183,5 @@ fn say_failed(plan: &Plan, ground: &Ground, what: &str) {
         if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
     println!("chaos: round {} failed: {what}", plan.round);
     let again = format!("--seed {} --first {} --rounds 1", plan.seed, plan.round);
-    println!("hint: it is kept in {place}; again: {again}, and the same stores and --power");
+    println!("hint: it is kept in {place}; again: {again}, and the same stores and flags");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use logferry::base::failpoint::STEPS;
 
-use crate::agent::{self, Fate, MESSAGES};
+use crate::agent::{self, CLOCK, Fate, MESSAGES};
 use crate::check::{self, Verdict};
 use crate::dice::Dice;
 use crate::forgetful::Disk;
@@ -20,6 +20,8 @@ use crate::writer::{Writer, Written};
 const LAST_RUN: Duration = Duration::from_secs(120);
 /// In it the store is waited for, however busy the machine is.
 const LAST_TIMEOUT: &str = "15s";
+/// By how many seconds the clock may be wrong: an hour, a day.
+const CLOCKS: [i64; 5] = [0, 3600, -3600, 86_400, -86_400];
 /// Lines of a round at most that a store refuses: with ten in one request the agent holds the index to be at fault.
 const UNFIT: u32 = 8;
 
@@ -32,6 +34,8 @@ pub struct Plan {
     pub stores: Vec<(Kind, Option<String>)>,
     /// Tells this run from all others in a store that keeps what earlier ones sent.
     pub run: String,
+    /// The time of day is another in each run.
+    pub steps_clock: bool,
 }
 
 /// What came of a round.
@@ -58,6 +62,7 @@ enum Purpose {
     Lines,
     Fates,
     Power,
+    Clock,
     /// The first of as many as there are stores.
     Faults,
 }
@@ -134,12 +139,16 @@ impl Plan {
         let count = dice.between(500, 3000);
         let writer = Writer::new(ground.path("logs"), lines, dice, &stored);
         let (mut fates, mut power) = (self.dice(Purpose::Fates), self.dice(Purpose::Power));
+        let mut clock = self.dice(Purpose::Clock);
         thread::scope(|scope| {
             let writing = scope.spawn(move || writer.run(count));
             let mut after = fates.between(1, 4);
             while !writing.is_finished() || after > 0 {
                 after -= u64::from(writing.is_finished());
                 let fate = choose(&mut fates, &steps);
+                if self.steps_clock {
+                    std::fs::write(ground.path(CLOCK), clock.pick(&CLOCKS).to_string())?;
+                }
                 let end = agent::run(ground, fate)?;
                 disk.inspect(|disk| disk.cut(&mut power));
                 *report.ends.entry(end).or_default() += 1;
