@@ -150,7 +150,7 @@ impl Plan {
                     std::fs::write(ground.path(CLOCK), clock.pick(&CLOCKS).to_string())?;
                 }
                 let end = agent::run(ground, fate)?;
-                disk.inspect(|disk| disk.cut(&mut power));
+                disk.inspect(|disk| disk.cut(Some(&mut power)));
                 *report.ends.entry(end).or_default() += 1;
                 if let Fate::Step(step, ..) = fate
                     && end != step

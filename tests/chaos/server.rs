@@ -2,7 +2,7 @@
 //! and misbehaves. What it keeps is `bulk`'s and `push`'s, what goes wrong is chosen by `faults`.
 
 use std::io::{self, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -40,6 +40,7 @@ struct Shared {
     kept: Mutex<Kept>,
     faults: Mutex<Faults>,
     lines: Mutex<Vec<Arc<Line>>>,
+    is_away: AtomicBool,
     is_over: AtomicBool,
 }
 
@@ -68,11 +69,25 @@ impl Server {
             kept: Mutex::new(kept),
             faults: Mutex::new(faults),
             lines: Mutex::default(),
+            is_away: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || accept(&listener, &accepting));
         Ok(Self { url, shared })
+    }
+
+    /// Hangs up on everyone, until it is back. What it keeps it has still.
+    #[allow(dead_code)]
+    pub fn leave(&self) {
+        self.shared.is_away.store(true, Ordering::SeqCst);
+        self.shared.lines.lock().unwrap().iter().for_each(|line| drop(line.socket.shutdown(Shutdown::Both)));
+    }
+
+    /// Answers again.
+    #[allow(dead_code)]
+    pub fn come_back(&self) {
+        self.shared.is_away.store(false, Ordering::SeqCst);
     }
 
     /// All that it keeps.
@@ -97,6 +112,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     while let Ok((socket, _)) = listener.accept() {
         if shared.is_over.load(Ordering::Relaxed) {
             return;
+        }
+        if shared.is_away.load(Ordering::SeqCst) {
+            continue;
         }
         let line = Arc::new(Line { socket, is_busy: AtomicBool::new(true) });
         shared.lines.lock().unwrap().push(Arc::clone(&line));

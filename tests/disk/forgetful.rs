@@ -43,8 +43,8 @@ impl Disk {
         Ok(Self { path: path.to_owned(), tree, session: Some(session) })
     }
 
-    /// The power fails. No process may have files open there: it would have died as well.
-    pub fn cut(&self, dice: &mut Dice) {
+    /// The power fails, as `tree` has it. No process may have files open there: it would have died as well.
+    pub fn cut(&self, dice: Option<&mut Dice>) {
         lock(&self.tree).cut(dice);
     }
 
@@ -54,10 +54,10 @@ impl Disk {
         lock(&self.tree).sickness = sickness;
     }
 
-    /// Whether a sync was refused since it was to be.
+    /// What ails it now.
     #[allow(dead_code)]
-    pub fn is_well(&self) -> bool {
-        lock(&self.tree).sickness.is_none()
+    pub fn sickness(&self) -> Option<Sickness> {
+        lock(&self.tree).sickness
     }
 }
 
@@ -247,15 +247,9 @@ impl Filesystem for Face {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let mut tree = self.tree();
-        let written = tree.change(number.0).map(|node| {
-            let from = if flags.0 & APPEND == 0 { position(offset) } else { node.bytes.len() };
-            let end = from + data.len();
-            node.bytes.resize(node.bytes.len().max(end), 0);
-            node.bytes[from..end].copy_from_slice(data);
-        });
-        match written {
-            Ok(()) => reply.written(u32::try_from(data.len()).expect("a length")),
+        let offset = (flags.0 & APPEND == 0).then(|| position(offset));
+        match self.tree().write(number.0, offset, data) {
+            Ok(taken) => reply.written(u32::try_from(taken).expect("a length")),
             Err(error) => reply.error(error),
         }
     }

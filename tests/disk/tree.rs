@@ -12,14 +12,16 @@ use crate::dice::Dice;
 /// The number of the topmost folder.
 pub const ROOT: u64 = 1;
 
-/// What a sick disk refuses.
+/// What a sick disk does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sickness {
-    /// To write, to make, to rename.
-    Writes,
-    /// To sync a file, once; the bytes are then taken for written, and are not: the next sync says that all is well
-    /// (as Linux does: <https://lwn.net/Articles/752063/>).
-    NextSync,
+    /// It refuses every change with this error.
+    NoChanges(Errno),
+    /// It takes half of the next write to a file whose name begins so, and refuses the rest.
+    HalfAWrite(&'static str),
+    /// It refuses the next sync of a file whose name begins so. What was to be synced will never be on the disk, though
+    /// the next sync says that all is well (as Linux does: <https://lwn.net/Articles/752063/>).
+    NoSync(&'static str),
 }
 
 /// All that is on the disk.
@@ -61,8 +63,8 @@ impl Tree {
 
     /// The same, to be changed.
     pub fn change(&mut self, number: u64) -> Result<&mut Node, Errno> {
-        if self.sickness == Some(Sickness::Writes) {
-            return Err(Errno::EIO);
+        if let Some(Sickness::NoChanges(error)) = self.sickness {
+            return Err(error);
         }
         self.nodes.get_mut(&number).ok_or(Errno::ESTALE)
     }
@@ -101,14 +103,26 @@ impl Tree {
         Ok(())
     }
 
+    /// Writes to a file, at its end when it is opened so. The bytes taken.
+    pub fn write(&mut self, number: u64, offset: Option<usize>, data: &[u8]) -> Result<usize, Errno> {
+        let is_half = matches!(self.sickness, Some(Sickness::HalfAWrite(name)) if self.is_called(number, name));
+        if is_half {
+            self.sickness = Some(Sickness::NoChanges(Errno::ENOSPC));
+        }
+        let taken = if is_half { data.len() / 2 } else { data.len() };
+        let bytes = &mut if is_half { self.nodes.get_mut(&number).ok_or(Errno::ESTALE)? } else { self.change(number)? }.bytes;
+        let from = offset.unwrap_or(bytes.len());
+        bytes.resize(bytes.len().max(from + taken), 0);
+        bytes[from..from + taken].copy_from_slice(&data[..taken]);
+        Ok(taken)
+    }
+
     /// Makes a file's bytes last, or a folder's names.
     pub fn sync(&mut self, number: u64) -> Result<(), Errno> {
-        let is_refused = self.sickness == Some(Sickness::NextSync) && self.node(number)?.kind == FileType::RegularFile;
+        let is_refused = matches!(self.sickness, Some(Sickness::NoSync(name)) if self.is_called(number, name));
+        let node = self.nodes.get_mut(&number).ok_or(Errno::ESTALE)?;
         if is_refused {
             self.sickness = None;
-        }
-        let node = self.change(number)?;
-        if is_refused {
             node.gone = node.synced_bytes.len()..node.bytes.len();
             return Err(Errno::EIO);
         }
@@ -116,11 +130,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The power fails: what was not synced is gone; or, by chance, some of it is there.
-    pub fn cut(&mut self, dice: &mut Dice) {
-        let all_is_gone = dice.percent(50);
+    fn is_called(&self, number: u64, begin: &str) -> bool {
+        let mut names = self.nodes.values().flat_map(|node| &node.names);
+        names.any(|(name, leads_to)| *leads_to == number && name.as_encoded_bytes().starts_with(begin.as_bytes()))
+    }
+
+    /// The power fails: what was not synced is gone; with `dice` and by chance some of it is there.
+    pub fn cut(&mut self, dice: Option<&mut Dice>) {
+        let mut dice = dice.and_then(|dice| dice.percent(50).then_some(dice));
         for node in self.nodes.values_mut() {
-            if !all_is_gone {
+            if let Some(dice) = &mut dice {
                 node.keep_some(dice);
             }
             node.bytes.clone_from(&node.synced_bytes);

@@ -1,0 +1,109 @@
+//! D3: no space left, for each of the files that the agent writes. It pauses, says so, and goes on by itself.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::check;
+use crate::harness::{append, wait_until, wait_until_within};
+use crate::mounts::Small;
+use crate::scene::{REFUSED, Scene, lines, wait_for_words};
+use crate::stores::UNFIT;
+
+/// D3: notes and checkpoint. Full while it runs, when it is killed, and when it is to start; three times, since what a full
+/// disk leaves of a write differs.
+#[test]
+fn a_full_state_folder_pauses_reading_and_loses_nothing() {
+    let scene = Scene::to_file();
+    let small = Small::mount(&scene.state(), 256);
+    let mut written = 0;
+    for round in 0..3_u64 {
+        let agent = scene.start(&[]);
+        scene.write("app.log", written..written + 100);
+        written += 100;
+        scene.wait_for(&agent, written);
+        small.fill();
+        // Each burst is a chunk with a note of its own: more than the last page of the notes has room for.
+        let words = "reading pauses until it can be written";
+        wait_until("a note without room", || {
+            scene.write("app.log", written..written + 10);
+            written += 10;
+            agent.messages().contains(words).then_some(())
+        });
+        let found = scene.found(written);
+        if round == 2 {
+            agent.kill_9();
+            let refused = scene.start(&["--once"]).wait().expect_code(REFUSED);
+            assert!(refused.stderr.contains("No space left on device"), "{}", refused.stderr);
+            small.free();
+        } else {
+            small.free();
+            scene.wait_for(&agent, written);
+            agent.kill_9();
+        }
+        assert!(found < written, "reading did not pause");
+    }
+    scene.end_with_each_once(written);
+}
+
+/// D3: the queue. Standard input cannot wait in its source, so it waits on disk, as far as there is room, and then before
+/// the agent.
+#[test]
+fn a_queue_without_room_pauses_standard_input_and_loses_nothing() {
+    const LINES: u64 = 20_000;
+    let scene = Scene::from_stdin("max_records = 200\ngzip_level = 0\n");
+    let small = Small::mount(&scene.state(), 512);
+    let (input, mut output) = std::io::pipe().unwrap();
+    scene.store().leave();
+    let config = scene.ground.path("agent.toml");
+    let agent = scene.ground.start_with(&["run", "-c", config.to_str().unwrap()], Stdio::from(input));
+    let writing = std::thread::spawn(move || output.write_all(lines(0..LINES).as_bytes()).unwrap());
+    wait_for_words(&agent, "No space left on device");
+    wait_for_words(&agent, "reading pauses until it can be written");
+    assert!(!writing.is_finished(), "all was taken though there was no room for it");
+    assert_eq!(scene.found(LINES), 0);
+    scene.store().come_back();
+    scene.wait_for(&agent, LINES);
+    writing.join().unwrap();
+    drop(small_after(agent.terminate().stderr, small));
+    scene.checker(LINES).assert_each_once();
+}
+
+/// The disk is needed until the agent has ended.
+fn small_after(messages: String, small: Small) -> Small {
+    assert!(!messages.contains("lost"), "{messages}");
+    small
+}
+
+/// D3: the file of parked records. The output is held, and nothing is settled that is not set aside.
+#[test]
+fn a_refused_record_without_room_holds_the_output_until_there_is_some() {
+    const LINES: u64 = 100;
+    let scene = Scene::to_store("");
+    let small = Small::mount(&scene.state(), 256);
+    let agent = scene.start(&[]);
+    scene.write("app.log", 0..LINES);
+    scene.wait_for(&agent, LINES);
+    // A checkpoint more needs no room for a note: let it come before the disk is full.
+    std::thread::sleep(Duration::from_millis(200));
+    append(&scene.ground.log("app.log"), &format!("{UNFIT} {}", lines(LINES..LINES + 1)));
+    let parked = scene.state().join("parked/store.ndjson");
+    wait_until("the first refused record", || parked.exists().then_some(()));
+    small.fill();
+    let big = "x".repeat(6_000);
+    append(&scene.ground.log("app.log"), &format!("{UNFIT} {big} {}", lines(LINES + 1..LINES + 2)));
+    wait_for_words(&agent, "cannot write refused records");
+    small.free();
+    let mark = format!("seq-d-{:07}", LINES + 1);
+    wait_until_within(Duration::from_secs(30), "the second refused record", || {
+        std::fs::read_to_string(&parked).unwrap().contains(&mark).then_some(())
+    });
+    scene.write("app.log", LINES + 2..LINES + 12);
+    wait_until("the rest", || (scene.found(LINES + 12) == LINES + 10).then_some(()));
+    agent.terminate().expect_code(0);
+    let text = std::fs::read_to_string(&parked).unwrap();
+    let mut checker = scene.checker(LINES + 12);
+    checker.scan(&text);
+    checker.assert_each_once();
+    assert_eq!(check::ledger(&scene.state(), "store").unwrap(), (LINES + 10, 2));
+}
