@@ -148,7 +148,11 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, or the checkpoint is damaged.
     pub fn open(folder: &Path) -> Result<(Self, Option<Checkpoint>, Vec<Entry>), Error> {
-        durable::create_folder(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+        durable::create_folder(folder).map_err(|source| Error::Io {
+            verb: "create",
+            path: folder.to_owned(),
+            source,
+        })?;
         let checkpoint = read_checkpoint(&folder.join("checkpoint.json"))?;
         let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
         let (notes, last) = read_notes(folder, first)?;

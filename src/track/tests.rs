@@ -434,7 +434,8 @@ fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
     let whole = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     let cut_short = (0..whole.len()).step_by(7).map(|len| whole[..len].to_owned());
     let zeros_at_its_end = format!("{}{}", &whole[..whole.len() / 2], "\0".repeat(whole.len() / 2));
-    let others = ["", "{", "\0\0\0", "{}", "[]", "null", r#"{"version":"1"}"#, r#"{"version":2,"notes":0,"sources":[]}"#];
+    let others =
+        ["", "{", "\0\0\0", "{}", "[]", "null", r#"{"version":"1"}"#, r#"{"version":2,"notes":0,"sources":[]}"#];
     for content in others.map(str::to_owned).into_iter().chain(cut_short).chain([zeros_at_its_end]) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.json");

@@ -1,5 +1,6 @@
-//! Proof that nothing is lost and nothing repeated: the real binary, killed at random moments and at every named step,
-//! under a writer that rotates and a store that misbehaves, round after round. Exits with 1 when the promise was broken.
+//! Proof (D1) that nothing is lost and nothing repeated: the real binary, killed at random moments and at every named
+//! step, under a writer that rotates and a store that misbehaves, round after round. Exits with 1 when the promise was
+//! broken.
 //!
 //! ```text
 //! cargo test --profile quick --features failpoints --test chaos -- --rounds 60
@@ -11,8 +12,8 @@
 //! own books with the store. A seed makes the same choices again; what comes of them depends on time as well.
 //!
 //! With `--power` (as root) the state folder lies on a disk that forgets what was not synced, and its power fails each
-//! time that the agent ends. With `--clock` the time of day is another in each run: a line without a time of its own that
-//! is read again, and not with the time of its first reading, goes to another index, and is there twice.
+//! time that the agent ends. With `--clock` the time of day is another in each run: a line without a time of its own
+//! that is read again, and not with the time of its first reading, goes to another index, and is there twice.
 
 // What fails here panics, and is said.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]

@@ -10,8 +10,8 @@ use crate::mounts::Small;
 use crate::scene::{REFUSED, Scene, lines, wait_for_words};
 use crate::stores::UNFIT;
 
-/// D3: notes and checkpoint. Full while it runs, when it is killed, and when it is to start; three times, since what a full
-/// disk leaves of a write differs.
+/// D3: notes and checkpoint. Full while it runs, when it is killed, and when it is to start; three times, since what a
+/// full disk leaves of a write differs.
 #[test]
 fn a_full_state_folder_pauses_reading_and_loses_nothing() {
     let scene = Scene::to_file();
@@ -46,13 +46,13 @@ fn a_full_state_folder_pauses_reading_and_loses_nothing() {
     scene.end_with_each_once(written);
 }
 
-/// D3: the queue. Standard input cannot wait in its source, so it waits on disk, as far as there is room, and then before
-/// the agent.
+/// D3: the queue. Standard input cannot wait in its source, so it waits on disk, as far as there is room, and then
+/// before the agent.
 #[test]
 fn a_queue_without_room_pauses_standard_input_and_loses_nothing() {
     const LINES: u64 = 20_000;
     let scene = Scene::from_stdin("max_records = 200\ngzip_level = 0\n");
-    let small = Small::mount(&scene.state(), 512);
+    let _small = Small::mount(&scene.state(), 512);
     let (input, mut output) = std::io::pipe().unwrap();
     scene.store().leave();
     let config = scene.ground.path("agent.toml");
@@ -65,14 +65,9 @@ fn a_queue_without_room_pauses_standard_input_and_loses_nothing() {
     scene.store().come_back();
     scene.wait_for(&agent, LINES);
     writing.join().unwrap();
-    drop(small_after(agent.terminate().stderr, small));
-    scene.checker(LINES).assert_each_once();
-}
-
-/// The disk is needed until the agent has ended.
-fn small_after(messages: String, small: Small) -> Small {
+    let messages = agent.terminate().stderr;
     assert!(!messages.contains("lost"), "{messages}");
-    small
+    scene.checker(LINES).assert_each_once();
 }
 
 /// D3: the file of parked records. The output is held, and nothing is settled that is not set aside.

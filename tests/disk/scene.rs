@@ -39,7 +39,7 @@ const FILE: &str = r#"
 [output.store]
 type = "file"
 path = "FOLDER/out.ndjson"
-max_age = "50ms"
+max_age = "200ms"
 "#;
 
 const BULK: &str = r#"
@@ -48,7 +48,7 @@ type = "elasticsearch"
 url = "URL"
 timeout = "5s"
 retry_first = "10ms"
-max_age = "50ms"
+max_age = "200ms"
 "#;
 
 impl Scene {

@@ -1,5 +1,5 @@
-//! D3 and power loss: a disk that errs, that turns read-only, and that forgets what was not synced. `tests/chaos --power`
-//! has the many rounds; here are the moments that chance seldom finds.
+//! D3 and power loss: a disk that errs, that turns read-only, and that forgets what was not synced.
+//! `tests/chaos --power` has the many rounds; here are the moments that chance seldom finds.
 
 use std::fs;
 
@@ -35,8 +35,8 @@ fn a_disk_that_takes_nothing_pauses_reading_and_loses_nothing() {
     }
 }
 
-/// A note that was half written, or whose sync failed, is no note: nothing may be sent for which there is none. Were there
-/// none, the second run would give the lines, which have no time of their own, another day and so another index.
+/// A note that was half written, or whose sync failed, is no note: nothing may be sent for which there is none. Were
+/// there none, the second run would give the lines, which have no time of their own, another day and so another index.
 #[test]
 fn after_a_failed_write_or_sync_of_notes_they_are_written_anew() {
     for sickness in [Sickness::HalfAWrite("notes."), Sickness::NoSync("notes.")] {

@@ -13,6 +13,7 @@ use crate::dice::Dice;
 pub const ROOT: u64 = 1;
 
 /// What a sick disk does.
+#[allow(dead_code)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sickness {
     /// It refuses every change with this error.
@@ -106,11 +107,12 @@ impl Tree {
     /// Writes to a file, at its end when it is opened so. The bytes taken.
     pub fn write(&mut self, number: u64, offset: Option<usize>, data: &[u8]) -> Result<usize, Errno> {
         let is_half = matches!(self.sickness, Some(Sickness::HalfAWrite(name)) if self.is_called(number, name));
+        self.change(number)?;
         if is_half {
             self.sickness = Some(Sickness::NoChanges(Errno::ENOSPC));
         }
         let taken = if is_half { data.len() / 2 } else { data.len() };
-        let bytes = &mut if is_half { self.nodes.get_mut(&number).ok_or(Errno::ESTALE)? } else { self.change(number)? }.bytes;
+        let bytes = &mut self.nodes.get_mut(&number).ok_or(Errno::ESTALE)?.bytes;
         let from = offset.unwrap_or(bytes.len());
         bytes.resize(bytes.len().max(from + taken), 0);
         bytes[from..from + taken].copy_from_slice(&data[..taken]);

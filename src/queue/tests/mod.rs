@@ -196,6 +196,7 @@ fn what_an_earlier_run_may_have_sent_says_so() {
     }
 }
 
+/// D6: a full queue.
 #[test]
 fn a_full_queue_takes_no_more_until_there_is_room() {
     let size = |number| frame::encode(number, 9, &batch(number, 100)).unwrap().len() as u64 + 100;
