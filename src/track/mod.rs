@@ -401,7 +401,7 @@ impl State {
         self.doubt(noted)
     }
 
-    /// After an error the next checkpoint begins new notes, if nothing does before.
+    /// After an error new notes are begun before anything is sent, or with the next checkpoint.
     fn doubt(&mut self, noted: Result<(), Error>) -> Result<(), Error> {
         self.is_doubtful |= noted.is_err();
         self.dirty |= noted.is_err();
@@ -412,9 +412,11 @@ impl State {
     fn roll_notes(&mut self) -> Result<(), Error> {
         let Some(store) = &mut self.store else { return Ok(()) };
         let sources = self.is_doubtful.then(|| self.sources.noted()).into_iter().flatten();
-        store.roll_notes(sources.chain(self.sources.flying().cloned().map(Entry::Chunk)))?;
-        (self.is_doubtful, self.has_told_notes) = (false, false);
-        Ok(())
+        let rolled = store.roll_notes(sources.chain(self.sources.flying().cloned().map(Entry::Chunk)));
+        if rolled.is_ok() {
+            (self.is_doubtful, self.has_told_notes) = (false, false);
+        }
+        self.doubt(rolled)
     }
 
     /// What to save and where, if anything changed.

@@ -8,6 +8,7 @@
 //!   notes.N           one JSON object a line, appended: sources found and chunks read since the checkpoint that
 //!                     names N; see [`Entry`]. A line without its LF is a write that did not end: ignored, nothing
 //!                     of it was sent.
+//!   *.new             what is to be either of them, not whole yet
 //! ```
 
 use std::borrow::Borrow;

@@ -130,7 +130,8 @@ impl Plan {
         stores: &[Store],
         report: &mut Report,
     ) -> io::Result<Written> {
-        let has = |store: &Store| check::stored(&self.label(), &store.records(&self.service()).unwrap_or_default());
+        let records = |store: &Store| store.lasting_records(&self.service(), disk).unwrap_or_default();
+        let has = |store: &Store| check::stored(&self.label(), &records(store));
         let stored = || stores.iter().map(has).collect();
         let mut dice = self.dice(Purpose::Writing);
         let unfit = if stores.iter().any(Store::refuses) && dice.percent(50) { UNFIT } else { 0 };

@@ -48,6 +48,11 @@ impl Disk {
         lock(&self.tree).cut(dice);
     }
 
+    /// What a file of this path on the disk would hold after a cut.
+    pub fn lasting(&self, path: &Path) -> Option<Vec<u8>> {
+        lock(&self.tree).lasting(path).map(<[u8]>::to_vec)
+    }
+
     /// The disk is sick, or well again.
     #[allow(dead_code)]
     pub fn is_now(&self, sickness: Option<Sickness>) {

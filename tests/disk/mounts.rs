@@ -86,10 +86,10 @@ impl Group {
         kills.expect("the kernel counts them").parse().unwrap()
     }
 
-    /// The most bytes that it had, those of files that were read included.
-    pub fn peak(&self) -> u64 {
-        let name = if self.is_second { "memory.peak" } else { "memory.max_usage_in_bytes" };
-        fs::read_to_string(self.path.join(name)).unwrap().trim().parse().unwrap()
+    /// Whether a process is in it.
+    pub fn holds(&self, process: u32) -> bool {
+        let processes = fs::read_to_string(self.path.join("cgroup.procs")).unwrap();
+        processes.lines().any(|line| line == process.to_string())
     }
 }
 

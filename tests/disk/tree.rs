@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
+use std::path::Path;
 
 use fuser::{Errno, FileType};
 
@@ -151,6 +152,15 @@ impl Tree {
         }
         let reached = self.reached();
         self.nodes.retain(|number, _| reached.contains(number));
+    }
+
+    /// What a file would hold after a cut that leaves nothing that was not synced.
+    pub fn lasting(&self, path: &Path) -> Option<&[u8]> {
+        let mut node = self.nodes.get(&ROOT)?;
+        for name in path {
+            node = self.nodes.get(node.synced_names.get(name)?)?;
+        }
+        Some(&node.synced_bytes)
     }
 
     fn reached(&self) -> BTreeSet<u64> {
