@@ -77,6 +77,15 @@ impl Server {
         Ok(Self { url, shared })
     }
 
+    /// How many documents a bulk store has: cheap.
+    #[allow(dead_code)]
+    pub fn count(&self) -> u64 {
+        match &*self.shared.kept.lock().unwrap() {
+            Kept::Bulk(bulk) => bulk.count(),
+            kept => panic!("{kept:?} is no bulk store"),
+        }
+    }
+
     /// Hangs up on everyone, until it is back. What it keeps it has still.
     #[allow(dead_code)]
     pub fn leave(&self) {

@@ -155,8 +155,9 @@ impl Parked {
             return Err(Error::Full { path: self.path.clone() });
         }
         if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_data()) {
-            // A torn line must not begin the next record's.
+            // A torn line must not begin the next record's: it is cut off now, or when the file is opened again.
             let _ = file.set_len(before);
+            *open = None;
             return Err(cannot_write(error));
         }
         Ok(())
