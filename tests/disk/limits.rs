@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::forgetful::Disk;
-use crate::harness::{send_signal, wait_until, wait_until_within};
+use crate::harness::{PATIENCE, append, send_signal, wait_until, wait_until_within};
 use crate::mounts::Group;
-use crate::scene::{REFUSED, Scene, wait_for_words};
+use crate::scene::{REFUSED, Scene, lines, wait_for_words};
 
 /// Nothing more can be opened while it runs, no file and no socket: not the next notes, not the checkpoint.
 #[test]
@@ -35,15 +35,16 @@ fn limit_open_files(process: u32, limit: u32) {
     assert!(status.unwrap().success());
 }
 
-/// 64 MiB for all that the agent holds and all that the kernel holds for it, 15 MB of lines, a store that is away for a
-/// while.
+/// 64 MiB for all that the agent holds and all that the kernel holds for it, 20 MB of long lines, a store that is away
+/// for a while.
 #[test]
 fn sixty_four_mib_are_enough() {
-    const LINES: u64 = 150_000;
+    const LINES: u64 = 10_000;
     let group = Group::with_memory(64 << 20);
     let scene = Scene::to_store("");
     for file in 0..10 {
-        scene.write(&format!("{file}.log"), file * LINES / 10..(file + 1) * LINES / 10);
+        let text = lines(file * LINES / 10..(file + 1) * LINES / 10).replace("well", &"well ".repeat(400));
+        append(&scene.ground.log(&format!("{file}.log")), &text);
     }
     let mut agent = scene.start_after(&[], &group.enter(), &[]);
     wait_until("a part of the lines", || (scene.store().count() > LINES / 10).then_some(()));
@@ -51,7 +52,7 @@ fn sixty_four_mib_are_enough() {
     scene.store().leave();
     std::thread::sleep(Duration::from_secs(2));
     scene.store().come_back();
-    wait_until("all lines", || {
+    wait_until_within(PATIENCE * 3, "all lines", || {
         assert!(!agent.has_ended(), "it was killed: {} times in its group", group.kills());
         (scene.store().count() == LINES).then_some(())
     });
