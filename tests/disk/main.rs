@@ -1,6 +1,6 @@
 //! Where the machine fails under the real binary: a disk that is full, sick, read-only or loses its power, a clock that
-//! steps, a process that is suspended, a limit of open files or of memory. The store is a scripted one or a file, so that
-//! a line that comes twice is seen. Mounts, and so needs root; `tests/run` gives it mounts of its own.
+//! steps, a process that is suspended, a limit of open files or of memory. The store is a scripted one or a file, so
+//! that a line that comes twice is seen. Mounts, and so needs root; `tests/run` gives it mounts of its own.
 //!
 //! ```text
 //! unshare --mount cargo test --profile quick --features failpoints --test disk
