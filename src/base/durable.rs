@@ -33,6 +33,27 @@ pub fn append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes a folder, and those above it that are not there, their names durable.
+///
+/// # Errors
+/// As the file system gives them; not when the folder is there.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Err(error), create_folder)?;
+            fs::create_dir(path)?;
+            sync_parent(path)
+        }
+        // Whoever made it may have died before its name was durable. Where the folder above cannot be read, it was not
+        // made by an agent like this one.
+        Err(_) if path.is_dir() => match sync_parent(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        },
+        made => made.and_then(|()| sync_parent(path)),
+    }
+}
+
 /// Makes a file, emptied if it is there. Readable by its owner only.
 ///
 /// # Errors
@@ -57,6 +78,19 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_folder_is_made_with_those_above_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/c");
+        for _ in 0..2 {
+            create_folder(&path).unwrap();
+            assert!(path.is_dir());
+        }
+        fs::write(path.join("file"), "").unwrap();
+        assert!(create_folder(&path.join("file")).is_err());
+        assert!(create_folder(&path.join("file/d")).is_err());
+    }
 
     #[test]
     fn replacing_leaves_only_the_new_file() {

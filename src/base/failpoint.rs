@@ -15,9 +15,9 @@ pub const STEPS: [&str; 13] = [
     "sent",     // The answer is read; nothing is done about it yet.
     "answered", // Refused records are set aside on disk, and not yet settled.
     "parked",   // New notes are begun, which no checkpoint names yet.
-    "rolled",   // The next checkpoint is written beside the old one,
-    "aside",    // is durable there,
-    "fsynced",  // has taken the old one's name,
+    "rolled",   // The next checkpoint, or new notes, are written aside,
+    "aside",    // are durable there,
+    "fsynced",  // have taken their name,
     "renamed",  // and its name is durable.
     "saved",    // The notes that it makes needless are removed.
     "removed",

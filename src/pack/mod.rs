@@ -135,6 +135,8 @@ impl Packer {
             open.raw_len >= self.max_bytes
                 || open.items >= self.max_records
                 || now_ms.saturating_sub(open.since_ms) >= self.max_age_ms
+                // The clock was set back: nobody knows how old it is.
+                || now_ms < open.since_ms
         })
     }
 

@@ -1,7 +1,6 @@
 //! Opening a queue: which frames are there, and what is missing or damaged. The only place that repairs.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::Path;
 
 use super::error::Error;
@@ -55,9 +54,7 @@ pub struct Opened {
 /// # Errors
 /// As the file system gives them; when a file is of a newer format.
 pub fn open(folder: &Path) -> Result<Opened, Error> {
-    if !folder.is_dir() {
-        fs::create_dir_all(folder).and_then(|()| durable::sync_parent(folder)).map_err(Error::io("create", folder))?;
-    }
+    durable::create_folder(folder).map_err(Error::io("create", folder))?;
     let position = position::read(folder)?;
     let firsts = segment::list(folder)?;
     let ends = firsts.iter().skip(1).copied().chain([u64::MAX]);

@@ -262,6 +262,11 @@ impl Sources {
         self.by_id.iter().map(|(id, tracked)| tracked.saved(*id)).collect()
     }
 
+    /// What the notes hold of all of them.
+    pub fn noted(&self) -> impl Iterator<Item = Entry> {
+        self.by_id.iter().map(|(id, tracked)| Entry::Source(Box::new(tracked.noted(*id))))
+    }
+
     fn insert(&mut self, id: SourceId, tracked: Tracked) {
         self.by_trait.entry(trait_of(&tracked.identity)).or_default().push(id);
         self.by_id.insert(id, tracked);

@@ -42,6 +42,8 @@ struct State {
     gone: BTreeMap<String, Counts>,
     /// Something changed since the last checkpoint.
     dirty: bool,
+    /// A note could not be written, or not be made durable: all are written anew before anything more is sent.
+    is_doubtful: bool,
     /// There are notes that were told and must not be told to the next run.
     has_told_notes: bool,
     /// Counts what moved a watermark: a sign of progress.
@@ -85,6 +87,7 @@ impl Tracker {
             written: None,
             gone: BTreeMap::new(),
             dirty: true,
+            is_doubtful: false,
             has_told_notes: false,
             settled: 0,
             trouble: None,
@@ -179,11 +182,11 @@ impl Tracker {
         tracked.generation = chunk.generation;
         tracked.read_to = Some(chunk.cursor.clone());
         let is_noted = tracked.take_replayed(&note);
-        if let Some(store) = state.store.as_mut().filter(|_| !is_noted) {
-            store.append(std::iter::once(Entry::Chunk(note.clone())))?;
+        if !is_noted {
+            state.note(Entry::Chunk(note.clone()))?;
         }
         let counts = Counts { read: chunk.lines.len() as u64, bytes: chunk.input_bytes, ..Counts::default() };
-        Ok(tracked.watermark.begin(note, chunk.cursor.clone(), counts))
+        Ok(state.sources.get_mut(note.source).watermark.begin(note, chunk.cursor.clone(), counts))
     }
 
     /// Bytes of a source vanished before they were read.
@@ -233,7 +236,12 @@ impl Tracker {
     /// # Errors
     /// As the file system gives them.
     pub fn make_durable(&self) -> Result<(), Error> {
-        self.lock().store.as_mut().map_or(Ok(()), Store::sync)
+        let mut state = self.lock();
+        if state.is_doubtful {
+            return state.roll_notes();
+        }
+        let synced = state.store.as_mut().map_or(Ok(()), Store::sync);
+        state.doubt(synced)
     }
 
     /// What became of some chunks is known. `written` is the length of the output's file after them, for a file output.
@@ -257,7 +265,7 @@ impl Tracker {
     /// As the file system gives them; the old checkpoint then still holds.
     pub fn save(&self) -> Result<(), Error> {
         let state = self.lock();
-        let roll = state.has_told_notes || state.store.as_ref().is_some_and(Store::notes_are_long);
+        let roll = state.has_told_notes || state.is_doubtful || state.store.as_ref().is_some_and(Store::notes_are_long);
         drop(state);
         self.save_with(roll)
     }
@@ -389,16 +397,37 @@ pub fn known_outputs(state_dir: &Path) -> Result<Vec<String>, Error> {
 
 impl State {
     fn note(&mut self, entry: Entry) -> Result<(), Error> {
-        self.store.as_mut().map_or(Ok(()), |store| store.append(std::iter::once(entry)))
+        let noted = self.store.as_mut().map_or(Ok(()), |store| store.append(&entry));
+        self.doubt(noted)
+    }
+
+    /// After an error new notes are begun before anything is sent, or with the next checkpoint.
+    fn doubt(&mut self, noted: Result<(), Error>) -> Result<(), Error> {
+        self.is_doubtful |= noted.is_err();
+        self.dirty |= noted.is_err();
+        noted
+    }
+
+    /// Begins new notes, durable, of what is in flight; and of the sources, where a note of one may be missing.
+    fn roll_notes(&mut self) -> Result<(), Error> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let sources = self.is_doubtful.then(|| self.sources.noted()).into_iter().flatten();
+        let rolled = store.roll_notes(sources.chain(self.sources.flying().cloned().map(Entry::Chunk)));
+        if rolled.is_ok() {
+            (self.is_doubtful, self.has_told_notes) = (false, false);
+        }
+        self.doubt(rolled)
     }
 
     /// What to save and where, if anything changed.
     fn checkpoint(&mut self, roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
-        let Some(store) = self.store.as_mut().filter(|_| self.dirty) else { return Ok(None) };
-        if roll {
-            store.roll_notes(self.sources.flying().cloned().map(Entry::Chunk))?;
-            self.has_told_notes = false;
+        if self.store.is_none() || !self.dirty {
+            return Ok(None);
         }
+        if roll {
+            self.roll_notes()?;
+        }
+        let Some(store) = &self.store else { return Ok(None) };
         self.dirty = false;
         self.sources.retire(&mut self.gone);
         let checkpoint = Checkpoint {

@@ -8,8 +8,10 @@
 //!   notes.N           one JSON object a line, appended: sources found and chunks read since the checkpoint that
 //!                     names N; see [`Entry`]. A line without its LF is a write that did not end: ignored, nothing
 //!                     of it was sent.
+//!   *.new             what is to be either of them, not whole yet
 //! ```
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -147,7 +149,11 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, or the checkpoint is damaged.
     pub fn open(folder: &Path) -> Result<(Self, Option<Checkpoint>, Vec<Entry>), Error> {
-        fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+        durable::create_folder(folder).map_err(|source| Error::Io {
+            verb: "create",
+            path: folder.to_owned(),
+            source,
+        })?;
         let checkpoint = read_checkpoint(&folder.join("checkpoint.json"))?;
         let first = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.notes);
         let (notes, last) = read_notes(folder, first)?;
@@ -163,26 +169,24 @@ impl Store {
         Ok((store, checkpoint, notes))
     }
 
-    /// Appends notes. They are durable after [`Store::sync`].
+    /// Appends a note. It is durable after [`Store::sync`].
     ///
     /// # Errors
-    /// As the file system gives them.
-    pub fn append(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), Error> {
-        let mut lines = Vec::new();
-        for entry in entries {
-            serde_json::to_writer(&mut lines, &entry).map_err(|error| self.notes_error("encode", error.into()))?;
-            lines.push(b'\n');
-        }
-        self.notes.write_all(&lines).map_err(|error| self.notes_error("write", error))?;
-        self.notes_len += lines.len() as u64;
-        self.unsynced |= !lines.is_empty();
+    /// As the file system gives them. Half of it may be there: new notes must be [begun](Store::roll_notes) before
+    /// anything relies on them.
+    pub fn append(&mut self, entry: &Entry) -> Result<(), Error> {
+        let line = lines(std::iter::once(entry)).map_err(|error| self.notes_error("encode", error))?;
+        self.notes.write_all(&line).map_err(|error| self.notes_error("write", error))?;
+        self.notes_len += line.len() as u64;
+        self.unsynced = true;
         Ok(())
     }
 
     /// Makes the notes appended so far durable.
     ///
     /// # Errors
-    /// As the file system gives them.
+    /// As the file system gives them. The next call may succeed and what is there be lost all the same: new notes must
+    /// be [begun](Store::roll_notes) before anything relies on them.
     pub fn sync(&mut self) -> Result<(), Error> {
         if self.unsynced {
             self.notes.sync_data().map_err(|error| self.notes_error("sync", error))?;
@@ -205,12 +209,15 @@ impl Store {
     /// As the file system gives them.
     pub fn roll_notes(&mut self, still_flying: impl Iterator<Item = Entry>) -> Result<(), Error> {
         self.sync()?;
-        self.notes = open_notes(&self.folder, self.notes_number + 1)?;
-        self.notes_number += 1;
-        self.notes_len = 0;
-        self.append(still_flying)?;
+        let number = self.notes_number + 1;
+        let path = self.folder.join(format!("notes.{number}"));
+        let fault = |source| Error::Io { verb: "write", path: path.clone(), source };
+        let lines = lines(still_flying).map_err(fault)?;
+        durable::replace(&path, &lines).map_err(fault)?;
+        self.notes = open_notes(&self.folder, number)?;
+        self.notes_number = number;
+        self.notes_len = lines.len() as u64;
         self.notes_first_len = self.notes_len;
-        self.sync()?;
         failpoint::hit("rolled");
         Ok(())
     }
@@ -230,6 +237,15 @@ impl Store {
     fn notes_error(&self, verb: &'static str, source: io::Error) -> Error {
         Error::Io { verb, path: self.folder.join(format!("notes.{}", self.notes_number)), source }
     }
+}
+
+fn lines<E: Borrow<Entry>>(entries: impl Iterator<Item = E>) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut lines, entry.borrow())?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 /// Where all outputs have their folders.
@@ -293,7 +309,7 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be written, or another agent holds it.
 pub fn hold(folder: &Path) -> Result<Hold, Error> {
-    fs::create_dir_all(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
+    durable::create_folder(folder).map_err(|source| Error::Io { verb: "create", path: folder.to_owned(), source })?;
     let path = folder.join("lock");
     let fault = |source: io::Error| Error::Io { verb: "open", path: path.clone(), source };
     let file = durable::append(&path).map_err(fault)?;

@@ -426,16 +426,41 @@ fn a_second_agent_is_refused() {
     hold(folder.path()).unwrap();
 }
 
+/// D2: empty, cut short, zeros, other JSON, of a newer agent.
 #[test]
 fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
-    for content in ["", "{", "\0\0\0", r#"{"version":2,"notes":0,"sources":[]}"#] {
+    let folder = tempfile::tempdir().unwrap();
+    run_that_read_a_little(folder.path());
+    let whole = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
+    let cut_short = (0..whole.len()).step_by(7).map(|len| whole[..len].to_owned());
+    let zeros_at_its_end = format!("{}{}", &whole[..whole.len() / 2], "\0".repeat(whole.len() / 2));
+    let others =
+        ["", "{", "\0\0\0", "{}", "[]", "null", r#"{"version":"1"}"#, r#"{"version":2,"notes":0,"sources":[]}"#];
+    for content in others.map(str::to_owned).into_iter().chain(cut_short).chain([zeros_at_its_end]) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.json");
-        std::fs::write(&path, content).unwrap();
+        std::fs::write(&path, &content).unwrap();
         let refused = Tracker::open(Some(folder.path()));
         assert!(matches!(refused, Err(Error::Damaged { .. })), "{content:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is begun beside it");
     }
+}
+
+/// D2: as the first agents wrote it, without what came to it later.
+#[test]
+fn a_checkpoint_of_the_oldest_layout_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.json");
+    run_that_read_a_little(folder.path());
+    let mut oldest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (parent, later) in [("", "gone"), ("/sources/0", "size"), ("/sources/0/counts", "cut_bytes")] {
+        let parent = oldest.pointer_mut(parent).and_then(serde_json::Value::as_object_mut).unwrap();
+        assert!(parent.remove(later).is_some(), "{later}");
+    }
+    std::fs::write(&path, oldest.to_string()).unwrap();
+    let tracker = open(folder.path());
+    assert_eq!((offset(resume(&tracker).cursor.as_ref()), delivered(&tracker)), (Some(10), 1));
 }
 
 #[test]

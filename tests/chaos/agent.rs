@@ -10,6 +10,8 @@ use crate::harness::{Ground, send_signal};
 
 /// The name under which every run's messages are kept in the ground.
 pub const MESSAGES: &str = "messages";
+/// The file in the ground that says by how many seconds the agent's clock is wrong.
+pub const CLOCK: &str = "clock";
 /// A stop may take as long: `stop_within` of a round, and a busy machine.
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -68,6 +70,7 @@ fn start(ground: &Ground, more: &[&str], step: Option<(&str, u64)>) -> io::Resul
     let mut command = Command::new(env!("CARGO_BIN_EXE_logferry"));
     command.arg("run").arg("-c").arg(ground.path("agent.toml")).args(more);
     command.env("TZ", "UTC").env_remove("DOCKER_HOST").env_remove("LOGFERRY_FAILPOINT");
+    command.env("LOGFERRY_CLOCK", ground.path(CLOCK));
     if let Some((step, number)) = step {
         command.env("LOGFERRY_FAILPOINT", format!("{step}:{number}"));
     }

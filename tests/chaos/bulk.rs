@@ -45,6 +45,12 @@ impl Bulk {
         Answer::new(200, json!({ "errors": true, "items": items }).to_string())
     }
 
+    /// How many documents there are.
+    #[allow(dead_code)]
+    pub fn count(&self) -> u64 {
+        self.documents.len() as u64
+    }
+
     /// All documents: their ids sort as the lines of a source do.
     pub fn records(&self) -> Vec<Record> {
         let record = |((_, id), text): (&(String, String), &String)| Record { key: id.clone(), text: text.clone() };

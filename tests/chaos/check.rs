@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::forgetful::Disk;
 use crate::lines::numbers;
 use crate::stores::Record;
 use crate::writer::Written;
@@ -99,8 +100,21 @@ pub fn stored(label: &str, records: &[Record]) -> Vec<bool> {
 /// # Errors
 /// The checkpoint is none.
 pub fn written(state: &Path, output: &str) -> std::io::Result<usize> {
-    let written = checkpoint(state, output)?["written"].as_u64().unwrap_or(0);
-    usize::try_from(written).map_err(std::io::Error::other)
+    written_by(&checkpoint(state, output)?)
+}
+
+/// The same, of the checkpoint that would be left if the power failed now.
+///
+/// # Errors
+/// There would be none.
+pub fn written_lasting(disk: &Disk, output: &str) -> std::io::Result<usize> {
+    let none = || std::io::Error::other("no checkpoint would last");
+    let bytes = disk.lasting(&Path::new("outputs").join(output).join("checkpoint.json")).ok_or_else(none)?;
+    written_by(&serde_json::from_slice(&bytes)?)
+}
+
+fn written_by(checkpoint: &Value) -> std::io::Result<usize> {
+    usize::try_from(checkpoint["written"].as_u64().unwrap_or(0)).map_err(std::io::Error::other)
 }
 
 /// The agent's own books of one output, as its checkpoint has them: lines delivered, and lines set aside.

@@ -1,5 +1,6 @@
-//! Proof that nothing is lost and nothing repeated: the real binary, killed at random moments and at every named step,
-//! under a writer that rotates and a store that misbehaves, round after round. Exits with 1 when the promise was broken.
+//! Proof (D1) that nothing is lost and nothing repeated: the real binary, killed at random moments and at every named
+//! step, under a writer that rotates and a store that misbehaves, round after round. Exits with 1 when the promise was
+//! broken.
 //!
 //! ```text
 //! cargo test --profile quick --features failpoints --test chaos -- --rounds 60
@@ -9,6 +10,10 @@
 //! A round: 500 to 3,000 lines to two or three files; the agent is started and killed until they are written and a
 //! little longer; one run with `--once`; then the numbers in the store are compared with those written, and the agent's
 //! own books with the store. A seed makes the same choices again; what comes of them depends on time as well.
+//!
+//! With `--power` (as root) the state folder lies on a disk that forgets what was not synced, and its power fails each
+//! time that the agent ends. With `--clock` the time of day is another in each run: a line without a time of its own
+//! that is read again, and not with the time of its first reading, goes to another index, and is there twice.
 
 // What fails here panics, and is said.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -18,6 +23,8 @@ mod bulk;
 mod check;
 mod dice;
 mod faults;
+#[path = "../disk/forgetful.rs"]
+mod forgetful;
 mod forward;
 #[allow(dead_code)]
 #[path = "../it/harness.rs"]
@@ -32,6 +39,8 @@ mod server;
 mod store;
 mod stores;
 mod table;
+#[path = "../disk/tree.rs"]
+mod tree;
 mod writer;
 
 use std::process::{Command, ExitCode};
@@ -41,6 +50,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
+use crate::forgetful::Disk;
 use crate::harness::{Ground, now_ms};
 use crate::round::{Plan, Report};
 use crate::stores::Kind;
@@ -70,6 +80,12 @@ struct Arguments {
     /// Rounds at once
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// The state folder forgets what was not synced whenever the agent ends. Needs root
+    #[arg(long)]
+    power: bool,
+    /// The agent's clock steps by up to a day between two runs. Not for stores that order lines by their times
+    #[arg(long)]
+    clock: bool,
 }
 
 fn main() -> ExitCode {
@@ -91,8 +107,9 @@ fn main() -> ExitCode {
                     if round >= arguments.first + arguments.rounds {
                         return;
                     }
-                    let plan = Plan { seed, round, stores: stores.clone(), run: run_name() };
-                    run_round(&plan, &table);
+                    let (stores, steps_clock) = (stores.clone(), arguments.clock);
+                    let plan = Plan { seed, round, stores, run: run_name(), steps_clock };
+                    run_round(&plan, arguments.power, &table);
                 }
             });
         }
@@ -120,9 +137,10 @@ fn run_name() -> String {
 }
 
 /// One round, and what is to be said of it.
-fn run_round(plan: &Plan, table: &Mutex<Table>) {
+fn run_round(plan: &Plan, power: bool, table: &Mutex<Table>) {
     let ground = Ground::new();
-    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.run(&ground)));
+    let disk = power.then(|| Disk::mount(&ground.path("state")).unwrap());
+    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.run(&ground, disk.as_ref())));
     let fault = match &came {
         Ok(Ok(report)) if report.is_good() => None,
         Ok(Ok(report)) => Some(describe(report)),
@@ -166,5 +184,5 @@ fn say_failed(plan: &Plan, ground: &Ground, what: &str) {
         if copied.is_ok_and(|status| status.success()) { kept.display().to_string() } else { "nowhere".to_owned() };
     println!("chaos: round {} failed: {what}", plan.round);
     let again = format!("--seed {} --first {} --rounds 1", plan.seed, plan.round);
-    println!("hint: it is kept in {place}; again: {again}, and the same stores");
+    println!("hint: it is kept in {place}; again: {again}, and the same stores and flags");
 }

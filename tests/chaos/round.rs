@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use logferry::base::failpoint::STEPS;
 
-use crate::agent::{self, Fate, MESSAGES};
+use crate::agent::{self, CLOCK, Fate, MESSAGES};
 use crate::check::{self, Verdict};
 use crate::dice::Dice;
+use crate::forgetful::Disk;
 use crate::harness::{Ground, now_ms};
 use crate::lines::Lines;
 use crate::stores::{Kind, Store};
@@ -19,6 +20,8 @@ use crate::writer::{Writer, Written};
 const LAST_RUN: Duration = Duration::from_secs(120);
 /// In it the store is waited for, however busy the machine is.
 const LAST_TIMEOUT: &str = "15s";
+/// By how many seconds the clock may be wrong: an hour, a day.
+const CLOCKS: [i64; 5] = [0, 3600, -3600, 86_400, -86_400];
 /// Lines of a round at most that a store refuses: with ten in one request the agent holds the index to be at fault.
 const UNFIT: u32 = 8;
 
@@ -31,6 +34,8 @@ pub struct Plan {
     pub stores: Vec<(Kind, Option<String>)>,
     /// Tells this run from all others in a store that keeps what earlier ones sent.
     pub run: String,
+    /// The time of day is another in each run.
+    pub steps_clock: bool,
 }
 
 /// What came of a round.
@@ -58,20 +63,23 @@ enum Purpose {
     Writing,
     Lines,
     Fates,
+    Power,
+    Clock,
     /// The first of as many as there are stores.
     Faults,
 }
 
 impl Plan {
-    /// Runs the round in a ground of its own, which the caller keeps or drops.
+    /// Runs the round in a ground of its own, which the caller keeps or drops. The power of a disk fails whenever the
+    /// agent ends.
     ///
     /// # Errors
     /// It could not be run to its end.
-    pub fn run(&self, ground: &Ground) -> io::Result<Report> {
+    pub fn run(&self, ground: &Ground, disk: Option<&Disk>) -> io::Result<Report> {
         let stores = self.stores(ground)?;
         std::fs::write(ground.path("agent.toml"), self.configuration(&stores, ground, self.timeout()))?;
         let mut report = Report::default();
-        let written = self.write_and_kill(ground, &stores, &mut report)?;
+        let written = self.write_and_kill(ground, disk, &stores, &mut report)?;
         std::fs::write(ground.path("agent.toml"), self.configuration(&stores, ground, LAST_TIMEOUT))?;
         let (code, said) = agent::run_once(ground, LAST_RUN)?;
         report.lines = written.pieces.len() as u64;
@@ -118,8 +126,15 @@ impl Plan {
         Ok(())
     }
 
-    fn write_and_kill(&self, ground: &Ground, stores: &[Store], report: &mut Report) -> io::Result<Written> {
-        let has = |store: &Store| check::stored(&self.label(), &store.records(&self.service()).unwrap_or_default());
+    fn write_and_kill(
+        &self,
+        ground: &Ground,
+        disk: Option<&Disk>,
+        stores: &[Store],
+        report: &mut Report,
+    ) -> io::Result<Written> {
+        let records = |store: &Store| store.lasting_records(&self.service(), disk).unwrap_or_default();
+        let has = |store: &Store| check::stored(&self.label(), &records(store));
         let stored = || stores.iter().map(has).collect();
         let mut dice = self.dice(Purpose::Writing);
         let unfit = if stores.iter().any(Store::refuses) && dice.percent(50) { UNFIT } else { 0 };
@@ -127,14 +142,19 @@ impl Plan {
         let lines = Lines::new(&self.label(), now_ms() - 60_000, self.dice(Purpose::Lines), unfit);
         let count = dice.between(500, 3000);
         let writer = Writer::new(ground.path("logs"), lines, dice, &stored);
-        let mut fates = self.dice(Purpose::Fates);
+        let (mut fates, mut power) = (self.dice(Purpose::Fates), self.dice(Purpose::Power));
+        let mut clock = self.dice(Purpose::Clock);
         thread::scope(|scope| {
             let writing = scope.spawn(move || writer.run(count));
             let mut after = fates.between(1, 4);
             while !writing.is_finished() || after > 0 {
                 after -= u64::from(writing.is_finished());
                 let fate = choose(&mut fates, &steps);
+                if self.steps_clock {
+                    std::fs::write(ground.path(CLOCK), clock.pick(&CLOCKS).to_string())?;
+                }
                 let end = agent::run(ground, fate)?;
+                disk.inspect(|disk| disk.cut(Some(&mut power)));
                 *report.ends.entry(end).or_default() += 1;
                 if let Fate::Step(step, ..) = fate
                     && end != step

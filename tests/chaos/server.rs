@@ -2,7 +2,7 @@
 //! and misbehaves. What it keeps is `bulk`'s and `push`'s, what goes wrong is chosen by `faults`.
 
 use std::io::{self, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ struct Shared {
     faults: Mutex<Faults>,
     lines: Mutex<Vec<Arc<Line>>>,
     largest: AtomicUsize,
+    is_away: AtomicBool,
     is_over: AtomicBool,
 }
 
@@ -70,6 +71,7 @@ impl Server {
             faults: Mutex::new(faults),
             lines: Mutex::default(),
             largest: AtomicUsize::new(0),
+            is_away: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -80,6 +82,28 @@ impl Server {
     /// Bytes of the largest request with records, uncompressed.
     pub fn largest(&self) -> usize {
         self.shared.largest.load(Ordering::Relaxed)
+    }
+
+    /// How many documents a bulk store has: cheap.
+    #[allow(dead_code)]
+    pub fn count(&self) -> u64 {
+        match &*self.shared.kept.lock().unwrap() {
+            Kept::Bulk(bulk) => bulk.count(),
+            kept => panic!("{kept:?} is no bulk store"),
+        }
+    }
+
+    /// Hangs up on everyone, until it is back. What it keeps it has still.
+    #[allow(dead_code)]
+    pub fn leave(&self) {
+        self.shared.is_away.store(true, Ordering::SeqCst);
+        self.shared.lines.lock().unwrap().iter().for_each(|line| drop(line.socket.shutdown(Shutdown::Both)));
+    }
+
+    /// Answers again.
+    #[allow(dead_code)]
+    pub fn come_back(&self) {
+        self.shared.is_away.store(false, Ordering::SeqCst);
     }
 
     /// All that it keeps.
@@ -104,6 +128,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     while let Ok((socket, _)) = listener.accept() {
         if shared.is_over.load(Ordering::Relaxed) {
             return;
+        }
+        if shared.is_away.load(Ordering::SeqCst) {
+            continue;
         }
         let line = Arc::new(Line { socket, is_busy: AtomicBool::new(true) });
         shared.lines.lock().unwrap().push(Arc::clone(&line));

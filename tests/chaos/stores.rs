@@ -10,6 +10,7 @@ use crate::bulk::Bulk;
 use crate::check;
 use crate::dice::Dice;
 use crate::faults::Faults;
+use crate::forgetful::Disk;
 use crate::forward::Forward;
 use crate::push::Push;
 use crate::server::{Kept, Server};
@@ -165,7 +166,17 @@ impl Store {
         match &self.end {
             End::Scripted(server) => Ok(server.records()),
             End::Real(_, store) => Ok(real_records(store, service)),
-            End::File(folder) => file_records(folder, &self.name),
+            End::File(folder) => file_records(folder, &self.name, check::written(&folder.join("state"), &self.name)?),
+        }
+    }
+
+    /// Those that it would have after a loss of power, on whose disk the state lies.
+    pub fn lasting_records(&self, service: &str, disk: Option<&Disk>) -> io::Result<Vec<Record>> {
+        match (&self.end, disk) {
+            (End::File(folder), Some(disk)) => {
+                file_records(folder, &self.name, check::written_lasting(disk, &self.name)?)
+            }
+            _ => self.records(service),
         }
     }
 }
@@ -180,8 +191,8 @@ fn real_records(store: &store::Store, service: &str) -> Vec<Record> {
     records
 }
 
-/// Rotated ones end their names with how much was written up to their end, in digits that sort.
-fn file_records(folder: &Path, name: &str) -> io::Result<Vec<Record>> {
+/// The first bytes that were written in all. Rotated ones end their names with how much was written up to their end, in digits that sort.
+fn file_records(folder: &Path, name: &str, written: usize) -> io::Result<Vec<Record>> {
     let present = format!("{name}.ndjson");
     let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let names = entries.collect::<io::Result<Vec<String>>>()?;
@@ -191,7 +202,7 @@ fn file_records(folder: &Path, name: &str) -> io::Result<Vec<Record>> {
     for one in names {
         bytes.extend(std::fs::read(folder.join(one))?);
     }
-    bytes.truncate(check::written(&folder.join("state"), name)?);
+    bytes.truncate(written);
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().enumerate().map(|(number, line)| numbered(number, line)).collect())
 }

@@ -20,6 +20,7 @@ fn one_segment(frames: u64) -> (tempfile::TempDir, PathBuf, Vec<u8>, Vec<std::op
     (folder, path, bytes, ranges)
 }
 
+/// D6: a torn tail.
 #[test]
 fn a_last_frame_torn_at_any_byte_is_cut_off() {
     let (folder, path, bytes, ranges) = one_segment(3);
@@ -62,6 +63,7 @@ fn zeros_or_noise_after_the_last_frame_are_cut_off() {
     }
 }
 
+/// D6: a wrong check in the middle.
 #[test]
 fn a_flipped_byte_costs_its_frame_only() {
     let (folder, path, bytes, ranges) = one_segment(3);
@@ -121,6 +123,7 @@ fn a_damage_that_comes_while_it_runs_is_found_before_sending() {
     assert!(matches!(queue.take().unwrap(), Some(Taken::Damaged(Unsent { number: 1, spans: None }))));
 }
 
+/// D6: a segment that is missing.
 #[test]
 fn missing_and_empty_segments_are_counted_and_passed() {
     let folder = tempfile::tempdir().unwrap();

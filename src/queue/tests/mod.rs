@@ -196,6 +196,7 @@ fn what_an_earlier_run_may_have_sent_says_so() {
     }
 }
 
+/// D6: a full queue.
 #[test]
 fn a_full_queue_takes_no_more_until_there_is_room() {
     let size = |number| frame::encode(number, 9, &batch(number, 100)).unwrap().len() as u64 + 100;
@@ -266,4 +267,26 @@ fn pushing_taking_and_forgetting_go_on_at_once() {
     });
     queue.forget(FRAMES).unwrap();
     assert!(segments(folder.path()).is_empty());
+}
+
+/// D6: numbers have 64 bits and never wrap: they are in order to the last that anyone will come to, also by name.
+#[test]
+fn numbers_stay_in_order_where_they_gain_a_digit_or_a_bit() {
+    for first in [9, 99, u64::from(u32::MAX), 9_999_999_999_999_999_999, u64::MAX - 40] {
+        let folder = tempfile::tempdir().unwrap();
+        position::save(folder.path(), first).unwrap();
+        let (queue, report) = open(folder.path());
+        assert_eq!((queue.settled(), report), (first, Report::default()));
+        for at in 0..30 {
+            assert_eq!(queue.push(&batch(at, 100), 0).unwrap(), Push::Queued(first + at));
+        }
+        drop(queue);
+        assert!(segments(folder.path()).len() > 1, "all in one segment");
+        let (queue, _) = open(folder.path());
+        for at in 0..30 {
+            let Some(Taken::Good(frame)) = queue.take().unwrap() else { panic!("{at} is not there") };
+            assert_eq!((frame.number, frame.sealed), (first + at, batch(at, 100)));
+            queue.done(frame.number);
+        }
+    }
 }

@@ -155,8 +155,9 @@ impl Parked {
             return Err(Error::Full { path: self.path.clone() });
         }
         if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_data()) {
-            // A torn line must not begin the next record's.
+            // A torn line must not begin the next record's: it is cut off now, or when the file is opened again.
             let _ = file.set_len(before);
+            *open = None;
             return Err(cannot_write(error));
         }
         Ok(())
@@ -321,9 +322,8 @@ impl Parked {
 
     fn open(&self) -> Result<File, Error> {
         let folder = self.path.parent().unwrap_or(&self.path);
-        fs::create_dir_all(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
+        durable::create_folder(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
         let cannot_write = |source| Error::Write { path: self.path.clone(), source };
-        durable::sync_parent(folder).map_err(cannot_write)?;
         let file = durable::append(&self.path).map_err(cannot_write)?;
         cut_torn_line(&self.path, &file).map_err(cannot_write)?;
         Ok(file)

@@ -128,7 +128,7 @@ fn what_vanishes_unread_while_away_is_counted_once() {
     }
 }
 
-/// What is gone for long is no longer in the checkpoint; what was counted of it is.
+/// D5: what is gone for long is no longer in the checkpoint; what was counted of it is.
 #[test]
 fn a_file_that_is_gone_is_forgotten() {
     let ground = ground("forget_after = \"1ms\"\n");
