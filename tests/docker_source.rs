@@ -82,6 +82,7 @@ impl Reader {
             }),
             chunks: sender,
             metrics: Arc::clone(&metrics),
+            listed: Arc::new(|_| ()),
             finished: Arc::new(move |id| done.lock().unwrap().finished.push(id)),
         };
         let (stop, stopped) = watch::channel(false);

@@ -1,5 +1,6 @@
 //! The sources of a route: finds out where each goes on, and brings what they read to the workers.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::base::chunk::Chunk;
 use crate::base::clock;
-use crate::base::metrics::Metrics;
+use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Identity, Resume, SourceId};
 use crate::collect::identity::mint;
@@ -235,6 +236,7 @@ async fn containers(
     finished: Finished,
 ) -> Result<(), Error> {
     let (once, metrics, stop_tasks) = (shared.once, Arc::clone(&shared.metrics), shared.stop_tasks.clone());
+    let (lister, lister_name) = (shared.clone(), Arc::clone(&name));
     let source_name = Arc::clone(&name);
     let resume = move |identity: &Identity| {
         let seen = Seen { identity, len: 0, head_of: &|_| None };
@@ -244,9 +246,21 @@ async fn containers(
         resume: Arc::new(resume),
         chunks,
         metrics,
+        listed: Arc::new(move |there| forget_removed(&lister, &lister_name, there)),
         finished: Arc::new(move |id| finish(&finished, id)),
     };
     source.run(once, hooks, stop_tasks).await.map_err(|source| Error::Docker { name, source })
+}
+
+/// Lets go of the containers of earlier runs that the engine has no more.
+fn forget_removed(shared: &Shared, name: &str, there: &HashSet<String>) {
+    for container in shared.tracker.forget_containers(name, |id| there.contains(id)) {
+        shared.metrics.add(Metric::MissedContainers, name, 1);
+        tracing::error!(
+            "cannot read the last lines of container {container} again: it was removed while the agent was away, before \
+             they were delivered"
+        );
+    }
 }
 
 /// Standard input has a thread of its own: reading it cannot be interrupted.

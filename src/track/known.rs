@@ -163,6 +163,23 @@ impl Sources {
         is_news
     }
 
+    /// Lets go of the containers of `name` that are not there and that nothing reads. Whether there are any, and those of
+    /// which notes are left: they cannot be read again.
+    pub fn forget_containers(&mut self, name: &str, is_there: impl Fn(&str) -> bool) -> (bool, BTreeSet<String>) {
+        let (mut is_news, mut unread) = (false, BTreeSet::new());
+        for tracked in self.by_id.values_mut().filter(|tracked| tracked.name == name && !tracked.is_followed) {
+            let Identity::Docker { container, .. } = &tracked.identity else { continue };
+            if !tracked.is_finished && !is_there(container) {
+                tracked.is_finished = true;
+                is_news = true;
+                if !std::mem::take(&mut tracked.replay).is_empty() {
+                    unread.insert(container.clone());
+                }
+            }
+        }
+        (is_news, unread)
+    }
+
     /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
     /// bytes.
     pub fn miss(&mut self, id: SourceId) -> u64 {

@@ -223,6 +223,15 @@ impl Tracker {
         state.dirty |= is_news;
     }
 
+    /// Lets go of the containers of one `[source.NAME]` that are not there any more and that this run has not begun to
+    /// read, as soon as all of them is settled. Gives those of which something was read before that cannot be read again.
+    pub fn forget_containers(&self, name: &str, is_there: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let mut state = self.lock();
+        let (is_news, unread) = state.sources.forget_containers(name, is_there);
+        state.dirty |= is_news;
+        unread
+    }
+
     /// A file that is gone cannot be found. Gives the bytes of it that are lost, as far as is known: once, over all runs.
     #[must_use]
     pub fn miss(&self, id: SourceId) -> u64 {

@@ -366,6 +366,46 @@ fn a_finished_source_is_let_go_when_settled_and_its_counts_are_kept() {
     assert_eq!(delivered(&open(folder.path())), 1);
 }
 
+/// C9: containers that the engine has no more when the agent comes back.
+#[test]
+fn a_container_that_is_gone_is_forgotten_when_settled_and_its_counts_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    let names = ["settled", "unsettled", "here"];
+    let resume = |tracker: &Tracker, number: usize| {
+        let identity = Identity::Docker { container: names[number].into(), stream: Stream::Stdout, name: "web".into() };
+        let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+        tracker.resume("boxes", &seen, SourceId::new(number as u64), 1).unwrap()
+    };
+    for number in 0..names.len() {
+        resume(&tracker, number);
+        let mut chunk = piece(0, 1);
+        std::sync::Arc::get_mut(&mut chunk.source).unwrap().id = SourceId::new(number as u64);
+        chunk.cursor = Cursor::Docker { time_ns: 10, recent: Vec::new() };
+        let seq = tracker.begin(&chunk).unwrap();
+        if names[number] != "unsettled" {
+            let counts = Counts { read: 1, delivered: 1, ..Counts::default() };
+            tracker.settle(vec![Settlement { source: SourceId::new(number as u64), seq, counts }], None);
+        }
+    }
+    assert!(tracker.forget_containers("boxes", |_| false).is_empty(), "what is being read is not forgotten");
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let tracker = open(folder.path());
+    let text = || std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
+    tracker.forget_containers("other", |_| false);
+    tracker.save().unwrap();
+    assert!(names.iter().all(|name| text().contains(&format!("\"{name}\""))), "those of another source");
+    let unread = tracker.forget_containers("boxes", |id| id == "here");
+    assert_eq!(unread.into_iter().collect::<Vec<_>>(), ["unsettled"]);
+    assert!(tracker.forget_containers("boxes", |id| id == "here").is_empty(), "told once");
+    tracker.save().unwrap();
+    let is_saved = names.map(|name| text().contains(&format!("\"{name}\"")));
+    assert_eq!(is_saved, [false, false, true], "{}", text());
+    assert_eq!(delivered(&open(folder.path())), 2);
+}
+
 #[test]
 fn a_file_output_is_cut_back_to_its_first_length_if_nothing_was_settled() {
     let folder = tempfile::tempdir().unwrap();

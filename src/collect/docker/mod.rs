@@ -26,6 +26,7 @@ mod seen;
 mod tail;
 mod watch;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -113,6 +114,8 @@ pub struct Hooks {
     pub chunks: mpsc::Sender<Chunk>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Told the full ids of all containers that the engine has, whenever it has listed them.
+    pub listed: Arc<dyn Fn(&HashSet<String>) + Send + Sync>,
     /// Called when a stream will never have more: its container was removed.
     pub finished: Arc<dyn Fn(SourceId) + Send + Sync>,
 }

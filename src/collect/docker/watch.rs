@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::api::{Action, Engine, Error, Event};
+use super::api::{Action, Error, Event, Listed};
 use super::follow::{Follower, News, Shared};
 use crate::base::backoff::Backoff;
 use crate::base::clock;
@@ -39,7 +39,7 @@ pub struct Watch {
 pub async fn read_all(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Result<(), Error> {
     shared.engine.greet().await?;
     let mut readers = JoinSet::new();
-    for container in shared.engine.list().await? {
+    for container in list(&shared).await? {
         let (sender, news) = watch::channel(News::default());
         let follower = Follower::new(Arc::clone(&shared), container.id, news, stop.clone());
         readers.spawn(async move {
@@ -53,6 +53,13 @@ pub async fn read_all(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Resul
         result = result.and(unwind(ended));
     }
     result
+}
+
+/// All containers; what is known of others from earlier runs may be forgotten.
+async fn list(shared: &Shared) -> Result<Vec<Listed>, Error> {
+    let listed = shared.engine.list().await?;
+    (shared.hooks.listed)(&listed.iter().map(|container| container.id.clone()).collect());
+    Ok(listed)
 }
 
 impl Watch {
@@ -93,7 +100,7 @@ impl Watch {
         // Events from before the list on: nothing can happen unseen between the two.
         let since_ns = self.heard_ns.map_or(now_ns, |heard_ns| heard_ns + 1);
         let mut events = engine.events(since_ns);
-        self.reconcile(engine).await?;
+        self.reconcile().await?;
         tracing::info!(host = engine.host(), containers = self.known.len(), "reading containers");
         *attempt = 0;
         let mut reconcile = interval(RECONCILE);
@@ -111,14 +118,14 @@ impl Watch {
                     }),
                 },
                 Some(ended) = self.followers.join_next() => self.forget(&unwind(ended)),
-                _ = reconcile.tick() => self.reconcile(engine).await?,
+                _ = reconcile.tick() => self.reconcile().await?,
             }
         }
     }
 
     /// Holds the list against what is known.
-    async fn reconcile(&mut self, engine: &Engine) -> Result<(), Error> {
-        let listed = engine.list().await?;
+    async fn reconcile(&mut self) -> Result<(), Error> {
+        let listed = list(&self.shared).await?;
         for (id, (news, _)) in &self.known {
             if !listed.iter().any(|container| container.id == *id) {
                 news.send_modify(|news| news.is_removed = true);

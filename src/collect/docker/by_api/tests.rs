@@ -92,6 +92,7 @@ fn a_stream_that_hangs_is_opened_again_and_one_that_stays_so_is_shown() {
         resume: Arc::new(move |_| resume.clone()),
         chunks,
         metrics: Arc::clone(&metrics),
+        listed: Arc::new(|_| ()),
         finished: Arc::new(|_| ()),
     };
     let lines = Arc::new(AtomicUsize::new(0));
