@@ -377,13 +377,13 @@ fn a_container_that_is_gone_is_forgotten_when_settled_and_its_counts_are_kept() 
         let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
         tracker.resume("boxes", &seen, SourceId::new(number as u64), 1).unwrap()
     };
-    for number in 0..names.len() {
+    for (number, name) in names.into_iter().enumerate() {
         resume(&tracker, number);
         let mut chunk = piece(0, 1);
         std::sync::Arc::get_mut(&mut chunk.source).unwrap().id = SourceId::new(number as u64);
         chunk.cursor = Cursor::Docker { time_ns: 10, recent: Vec::new() };
         let seq = tracker.begin(&chunk).unwrap();
-        if names[number] != "unsettled" {
+        if name != "unsettled" {
             let counts = Counts { read: 1, delivered: 1, ..Counts::default() };
             tracker.settle(vec![Settlement { source: SourceId::new(number as u64), seq, counts }], None);
         }
