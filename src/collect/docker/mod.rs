@@ -105,6 +105,9 @@ impl Default for Config {
     }
 }
 
+/// Hears of full ids of containers.
+pub type Listener = dyn Fn(&HashSet<String>) + Send + Sync;
+
 /// What the agent gives a source to work with.
 #[derive(Clone)]
 pub struct Hooks {
@@ -115,7 +118,7 @@ pub struct Hooks {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Told the full ids of all containers that the engine has, whenever it has listed them.
-    pub listed: Arc<dyn Fn(&HashSet<String>) + Send + Sync>,
+    pub listed: Arc<Listener>,
     /// Called when a stream will never have more: its container was removed.
     pub finished: Arc<dyn Fn(SourceId) + Send + Sync>,
 }
