@@ -241,6 +241,7 @@ fn a_stopped_reader_goes_on_where_it_was() {
     assert!(ledger.repeated.is_empty(), "{:?}", ledger.repeated);
 }
 
+/// C4: the same container, stopped, started and renamed.
 #[test]
 fn a_container_is_followed_over_restart_and_rename_until_it_is_removed() {
     let _engine = ENGINE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -274,6 +275,7 @@ fn a_log_driver_that_cannot_be_read_stops_nobody() {
     assert_eq!(ledger.lock().unwrap().count(), 1);
 }
 
+/// C5, by API.
 #[test]
 fn containers_that_are_removed_at_once_are_read_or_counted() {
     let _engine = ENGINE.read().unwrap_or_else(std::sync::PoisonError::into_inner);

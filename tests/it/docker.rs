@@ -115,7 +115,7 @@ fn assert_each_once(ground: &Ground, numbers: u64) {
     checker.assert_each_once();
 }
 
-/// C3: 200 that live for a moment, half of them while the agent is away.
+/// C5: 200 that live for a moment, half of them while the agent is away.
 #[test]
 fn short_lived_containers_have_their_say() {
     let engine = Engine::given();
@@ -142,7 +142,7 @@ fn short_lived_containers_have_their_say() {
     finish(&ground, agent, 1000);
 }
 
-/// C4: longer than the engine's frames of 16 KB, on both streams at once; each comes out whole.
+/// C1: longer than the engine's frames of 16 KB, on both streams at once; each comes out whole.
 #[test]
 fn a_long_line_is_joined_from_its_frames() {
     let engine = Engine::given();
@@ -160,7 +160,7 @@ fn a_long_line_is_joined_from_its_frames() {
     }
 }
 
-/// C1: two streams of one container, interleaved; each knows which it is, and its order.
+/// C3: two streams of one container, interleaved; each knows which it is, and its order.
 #[test]
 fn interleaved_streams_are_kept_apart_and_in_order() {
     let engine = Engine::given();
@@ -233,7 +233,7 @@ fn a_log_that_is_rotated_at_speed_is_read_once() {
     finish(&ground, agent, 100_000);
 }
 
-/// The agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
+/// C2, C7: the agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
 #[test]
 fn rotations_while_the_agent_is_away_are_caught_up() {
     let engine = Engine::given();
@@ -255,7 +255,7 @@ fn rotations_while_the_agent_is_away_are_caught_up() {
     checker.assert_each_once();
 }
 
-/// C5: with a terminal there are no frames, one stream, and lines end in CR LF.
+/// C8: with a terminal there are no frames, one stream, and lines end in CR LF.
 #[test]
 fn a_terminal_s_lines_are_clean() {
     let engine = Engine::given();

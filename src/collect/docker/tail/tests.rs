@@ -336,7 +336,7 @@ fn a_full_file_cannot_have_been_missed_in_no_time() {
     }
 }
 
-/// As `logrotate` does it with `copytruncate`: the copy has what was not read, and the engine, which does not know, goes
+/// C7: as `logrotate` does it with `copytruncate`: the copy has what was not read, and the engine, which does not know, goes
 /// on writing behind a hole.
 #[test]
 fn a_file_that_was_copied_and_truncated_is_read_on_in_the_copy() {
