@@ -235,162 +235,64 @@ fn client_sees_all(store: &Store) {
     assert_eq!(checker.repeated(), [0]);
 }
 
-mod es8 {
-    use super::*;
+/// The same for each store, in a module of its name.
+macro_rules! each_store {
+    ($($name:ident: $kind:literal at $variable:literal;)*) => {$(
+        mod $name {
+            use super::*;
 
-    fn store() -> Store {
-        Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8")
-    }
+            fn store() -> Store {
+                Store::from_environment($kind, $variable)
+            }
 
-    #[test]
-    fn the_client_sees_all() {
-        client_sees_all(&store());
-    }
+            #[test]
+            fn the_client_sees_all() {
+                client_sees_all(&store());
+            }
 
-    #[test]
-    fn lines_arrive_once() {
-        arrive_once(&store());
-    }
+            #[test]
+            fn lines_arrive_once() {
+                arrive_once(&store());
+            }
 
-    #[test]
-    fn real_files() {
-        real_files_arrive(&store());
-    }
+            #[test]
+            fn real_files() {
+                real_files_arrive(&store());
+            }
 
-    #[test]
-    fn refused_documents() {
-        refused_are_rewrapped(&store());
-    }
+            #[test]
+            fn refused_documents() {
+                refused_are_rewrapped(&store());
+            }
 
-    #[test]
-    fn killed_ten_times() {
-        survive_kills(&store());
-    }
+            #[test]
+            fn killed_ten_times() {
+                survive_kills(&store());
+            }
 
-    #[test]
-    fn followed_live() {
-        follow_live(&store());
-    }
+            #[test]
+            fn followed_live() {
+                follow_live(&store());
+            }
+        }
+    )*};
 }
 
-mod es7 {
-    use super::*;
-
-    fn store() -> Store {
-        Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES7")
-    }
-
-    #[test]
-    fn the_client_sees_all() {
-        client_sees_all(&store());
-    }
-
-    #[test]
-    fn lines_arrive_once() {
-        arrive_once(&store());
-    }
-
-    #[test]
-    fn real_files() {
-        real_files_arrive(&store());
-    }
-
-    #[test]
-    fn refused_documents() {
-        refused_are_rewrapped(&store());
-    }
-
-    #[test]
-    fn killed_ten_times() {
-        survive_kills(&store());
-    }
-
-    #[test]
-    fn followed_live() {
-        follow_live(&store());
-    }
+each_store! {
+    es8: "elasticsearch" at "LOGFERRY_TEST_ES8";
+    es7: "elasticsearch" at "LOGFERRY_TEST_ES7";
+    opensearch: "opensearch" at "LOGFERRY_TEST_OPENSEARCH";
+    loki: "loki" at "LOGFERRY_TEST_LOKI";
 }
 
-mod opensearch {
+mod only_loki {
     use super::*;
-
-    fn store() -> Store {
-        Store::from_environment("opensearch", "LOGFERRY_TEST_OPENSEARCH")
-    }
-
-    #[test]
-    fn the_client_sees_all() {
-        client_sees_all(&store());
-    }
-
-    #[test]
-    fn lines_arrive_once() {
-        arrive_once(&store());
-    }
-
-    #[test]
-    fn real_files() {
-        real_files_arrive(&store());
-    }
-
-    #[test]
-    fn refused_documents() {
-        refused_are_rewrapped(&store());
-    }
-
-    #[test]
-    fn killed_ten_times() {
-        survive_kills(&store());
-    }
-
-    #[test]
-    fn followed_live() {
-        follow_live(&store());
-    }
-}
-
-mod loki {
-    use super::*;
-
-    fn store() -> Store {
-        Store::from_environment("loki", "LOGFERRY_TEST_LOKI")
-    }
-
-    #[test]
-    fn the_client_sees_all() {
-        client_sees_all(&store());
-    }
-
-    #[test]
-    fn lines_arrive_once() {
-        arrive_once(&store());
-    }
-
-    #[test]
-    fn real_files() {
-        real_files_arrive(&store());
-    }
-
-    #[test]
-    fn refused_documents() {
-        refused_are_rewrapped(&store());
-    }
-
-    #[test]
-    fn killed_ten_times() {
-        survive_kills(&store());
-    }
-
-    #[test]
-    fn followed_live() {
-        follow_live(&store());
-    }
 
     /// Loki drops an entry that it has; what tells these apart is the agent's own count of ns.
     #[test]
     fn equal_lines_of_one_moment_are_all_there() {
         const EQUAL: u64 = 100_000;
-        let (store, service, now) = (store(), unique("equal"), now_ms());
+        let (store, service, now) = (Store::from_environment("loki", "LOGFERRY_TEST_LOKI"), unique("equal"), now_ms());
         let ground = ground(&store, &service, "");
         let line = format!("{{\"time\":{now},\"message\":\"again and again\"}}\n");
         append(&ground.log("equal.log"), &line.repeat(usize::try_from(EQUAL).unwrap()));
