@@ -221,7 +221,7 @@ impl Agent {
         let mut signals = Signals::new()?;
         let mut ticks = tokio::time::interval(SAVE_EVERY);
         let mut progress = Progress::new(self.options);
-        let mut fault = None;
+        let (mut fault, mut unread) = (None, false);
         while !(self.tasks.workers.is_empty() && self.tasks.lanes.is_empty()) {
             tokio::select! {
                 Some(ended) = self.tasks.workers.join_next() => {
@@ -238,8 +238,13 @@ impl Agent {
                 }
                 Some(ended) = self.tasks.sources.join_next() => {
                     if let Ok(Err(error)) = ended {
-                        tracing::error!("{error}");
-                        fault.get_or_insert(Error::Source(error));
+                        let error = Error::Source(error);
+                        tracing::error!("{error}{}", error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default());
+                        // What the others have is delivered all the same.
+                        unread = true;
+                        if !self.options.once {
+                            fault.get_or_insert(error);
+                        }
                     }
                 }
                 () = signals.next() => {
@@ -266,7 +271,7 @@ impl Agent {
             route.save()?;
         }
         let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
-        fault.map_or_else(|| Ok(Summary { interrupted, gave_up, ..self.summary() }), Err)
+        fault.map_or_else(|| Ok(Summary { unread, interrupted, gave_up, ..self.summary() }), Err)
     }
 
     fn summary(&self) -> Summary {

@@ -11,6 +11,8 @@ use crate::base::metrics::{Metric, Metrics};
 pub struct Summary {
     /// By output, with its name.
     pub outputs: Vec<(String, Fate)>,
+    /// A source could not be read.
+    pub unread: bool,
     /// It was told to stop before all was read.
     pub interrupted: bool,
     /// With `once`: nothing moved for so long that it was not waited for any longer.
@@ -49,13 +51,13 @@ impl Summary {
             let open = route.tracker.ledger().values().map(Counts::open).sum();
             (route.name.to_string(), Fate::of(&route.metrics, open))
         });
-        Self { outputs: outputs.collect(), interrupted: false, gave_up: false, seconds: took.as_secs_f64() }
+        Self { outputs: outputs.collect(), seconds: took.as_secs_f64(), ..Self::default() }
     }
 
     /// Whether every line of every output is delivered, or dropped by a rule.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.interrupted && !self.gave_up && self.outputs.iter().all(|(_, fate)| fate.left() == 0)
+        !self.unread && !self.interrupted && !self.gave_up && self.outputs.iter().all(|(_, fate)| fate.left() == 0)
     }
 }
 

@@ -35,6 +35,9 @@ fn rows(fate: &Fate, summary: &Summary) -> Vec<(String, String)> {
     if fate.undelivered > 0 {
         rows.push(("not delivered".to_owned(), grouped(fate.undelivered)));
     }
+    if summary.unread {
+        rows.push(("not read".to_owned(), "a source, see above; the next run tries again".to_owned()));
+    }
     if summary.interrupted {
         rows.push(("interrupted".to_owned(), "not all was read; the next run goes on from here".to_owned()));
     }

@@ -69,6 +69,23 @@ fn an_unreachable_store_ends_once_with_code_2() {
     assert_eq!(std::fs::read_to_string(ground.path("out")).unwrap().lines().count(), 2);
 }
 
+/// Exit code 2: no engine answers. What the other sources have is delivered, and the table is printed.
+#[test]
+fn an_engine_that_is_away_ends_once_with_code_2() {
+    let ground = Ground::new();
+    std::fs::write(ground.log("a.log"), "one\ntwo\n").unwrap();
+    ground.configure(
+        "[source.app]\ntype = \"file\"\ninclude = [\"LOGS/*.log\"]\n\n\
+         [source.containers]\ntype = \"docker\"\nhost = \"unix://FOLDER/nobody.sock\"\n\n\
+         [output.store]\ntype = \"file\"\npath = \"FOLDER/out\"\n",
+    );
+    let finished = ground.run_once().expect_code(2);
+    for words in ["nobody.sock", "hint: ", "not read", "delivered  2"] {
+        assert!(finished.stderr.contains(words), "{words}: {}", finished.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(ground.path("out")).unwrap().lines().count(), 2);
+}
+
 /// The example that the program prints is one that it accepts.
 #[test]
 fn the_example_passes_check() {
