@@ -204,15 +204,14 @@ impl Outlet {
 
     /// Makes all that is not settled durable, with the batch at hand: a file that it was read from is let go.
     pub fn keep(&self, batch: Option<Batch>) {
-        match (batch, &self.shared.queue) {
-            (Some(batch), queue) => self.pass(batch, queue.is_none(), queue.is_none()),
-            (None, Some(queue)) => {
-                if let Err(error) = self.copy_lane(queue) {
-                    self.shared
-                        .say(format!("{error}; a crash before it can be written would lose lines of a deleted file"));
-                }
-                self.shared.changed.notify_one();
+        match (&self.shared.queue, batch) {
+            (Some(queue), Some(batch)) => self.until_done(true, || self.spill(queue, &batch)),
+            (Some(queue), None) => {
+                // Whoever wants the newest to be dropped wants no pause.
+                let may_drop = self.shared.full == Full::DropNewest;
+                self.until_done(true, || Ok(self.copy_lane(queue)? || may_drop));
             }
+            (None, Some(batch)) => self.hand_over(batch, true),
             (None, None) => {}
         }
     }
@@ -220,31 +219,37 @@ impl Outlet {
     /// Hands a batch over. Where there is no room, one that cannot wait goes to the queue; any other waits here, and so
     /// does one that a full queue does not take. A lane that has ended takes no more: the batch is read again.
     pub fn hand_over(&self, batch: Batch, can_wait: bool) {
-        self.pass(batch, can_wait, true);
-    }
-
-    fn pass(&self, mut batch: Batch, can_wait: bool, by_lane: bool) {
-        loop {
-            if by_lane && self.has_room() {
+        let queue = self.shared.queue.as_ref().filter(|_| !can_wait);
+        let mut batch = Some(batch);
+        self.until_done(queue.is_some(), || {
+            if self.has_room()
+                && let Some(mut batch) = batch.take()
+            {
                 self.shared.enter(&mut batch, None);
                 let _ = self.lane.blocking_send(batch);
-                return;
             }
-            let pause = match &self.shared.queue {
-                Some(queue) if !can_wait => match self.spill(queue, &batch) {
-                    Ok(true) => return,
-                    Ok(false) => LOOK_AGAIN,
-                    Err(error) => {
-                        self.shared.say(format!("{error}; reading pauses until it can be written"));
-                        DISK_RETRY
-                    }
-                },
-                _ => LOOK_AGAIN,
+            match (&batch, queue) {
+                (Some(batch), Some(queue)) => self.spill(queue, batch),
+                (batch, _) => Ok(batch.is_none()),
+            }
+        });
+    }
+
+    /// Tries again and again until it is done (`true`), or the lane has ended. `by_queue`: what it waits for is the queue.
+    fn until_done(&self, by_queue: bool, mut attempt: impl FnMut() -> Result<bool, queue::Error>) {
+        loop {
+            let pause = match attempt() {
+                Ok(true) => return,
+                Ok(false) => LOOK_AGAIN,
+                Err(error) => {
+                    self.shared.say(format!("{error}; reading pauses until it can be written"));
+                    DISK_RETRY
+                }
             };
             if self.lane.is_closed() {
                 return;
             }
-            self.shared.is_paused.store(!can_wait && self.shared.queue.is_some(), Ordering::Relaxed);
+            self.shared.is_paused.store(by_queue, Ordering::Relaxed);
             std::thread::sleep(pause);
             self.shared.is_paused.store(false, Ordering::Relaxed);
         }
@@ -280,6 +285,8 @@ impl Outlet {
                 (one.frame, one.batch) = (Some(frame), None);
             }
             state.known = frame + 1;
+            drop(state);
+            self.shared.changed.notify_one();
         }
         Ok(true)
     }
