@@ -453,3 +453,6 @@ fn batch_of(frame: queue::Frame, seqs: &[u64]) -> Batch {
         unsure: unsure || frame.perhaps_sent,
     }
 }
+
+#[cfg(test)]
+mod tests;

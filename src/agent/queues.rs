@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::Error;
 use super::outlet::{Opened, Order, Shared};
@@ -21,11 +22,12 @@ use crate::track::{Queued, Tracker};
 pub fn open(folder: Option<&Path>, config: &Output, workers: usize) -> Result<Vec<Option<(Queue, Report)>>, Error> {
     let none = || Ok((0..workers).map(|_| None).collect());
     let (Some(folder), Some(language)) = (folder, language(config.output.kind)) else { return none() };
-    let Some(limits) = config.queue.limits(workers) else { return none() };
+    let Some(limits) = config.queue.limits() else { return none() };
     // Bodies are kept as they are sent: those of another language are of no use.
     let folder = folder.join(format!("queue-{language}"));
     let count = workers.max(left(&folder));
-    (0..count).map(|index| open_one(folder.join(index.to_string()), limits).map(Some)).collect()
+    let used = Arc::default();
+    (0..count).map(|index| open_one(folder.join(index.to_string()), limits, &used).map(Some)).collect()
 }
 
 const fn language(kind: Kind) -> Option<&'static str> {
@@ -42,7 +44,7 @@ fn left(folder: &Path) -> usize {
     names.filter_map(|name| name.to_str()?.parse::<usize>().ok()).max().map_or(0, |last| last + 1)
 }
 
-fn open_one(folder: PathBuf, limits: Limits) -> Result<(Queue, Report), Error> {
+fn open_one(folder: PathBuf, limits: Limits, used: &Arc<AtomicU64>) -> Result<(Queue, Report), Error> {
     let (queue, report) = Queue::open(&folder, limits)?;
     if report.damaged_frames > 0 {
         tracing::error!(
@@ -54,7 +56,7 @@ fn open_one(folder: PathBuf, limits: Limits) -> Result<(Queue, Report), Error> {
     if queue.frames() > 0 {
         tracing::info!("{} batches wait in {}: they are sent first", queue.frames(), folder.display());
     }
-    Ok((queue, report))
+    Ok((queue.sharing(used), report))
 }
 
 /// Opens the tracker, which learns what is queued and so need not be read again.

@@ -11,7 +11,7 @@ use crate::base::quantity::{self, Size};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Bytes on disk, compressed as they are sent. 0: no queue.
+    /// Bytes on disk of all queues of the output, compressed as they are sent. 0: no queue.
     pub queue_bytes: Size,
     /// How old its oldest batch may grow. 0: as old as it gets.
     pub queue_age: quantity::Span,
@@ -39,11 +39,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The limits of each of so many queues. `None`: there is to be none.
+    /// The limits, as numbers. `None`: there is to be no queue.
     #[must_use]
-    pub fn limits(&self, queues: usize) -> Option<Limits> {
+    pub fn limits(&self) -> Option<Limits> {
         let age_ms = i64::try_from(self.queue_age.0.as_millis()).unwrap_or(i64::MAX);
-        let bytes = self.queue_bytes.0 / queues.max(1) as u64;
+        let bytes = self.queue_bytes.0;
         (bytes > 0).then_some(Limits { bytes, age_ms: (age_ms > 0).then_some(age_ms) })
     }
 }

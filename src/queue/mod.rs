@@ -49,7 +49,8 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use config::{Config, Full};
 pub use error::Error;
@@ -64,8 +65,8 @@ const SEGMENT_BYTES: u64 = if cfg!(test) { 2_000 } else { 8 << 20 };
 /// When a queue takes no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the frames that are not settled. An empty queue takes one frame of any size. On disk there is more:
-    /// what is settled and not forgotten, and up to one segment.
+    /// Bytes of the frames that are not settled, in all queues that [share](Queue::sharing) the limit. An empty queue takes
+    /// one frame of any size. On disk there is more: what is settled and not forgotten, and up to one segment each.
     pub bytes: u64,
     /// Age of its oldest frame, in ms.
     pub age_ms: Option<i64>,
@@ -129,6 +130,8 @@ pub struct Unsent {
 pub struct Queue {
     folder: PathBuf,
     limits: Limits,
+    /// Bytes of all queues that share the limit, this one's included.
+    used: Arc<AtomicU64>,
     /// The first number of this run.
     first_own: u64,
     disk: Mutex<Disk>,
@@ -157,11 +160,19 @@ impl Queue {
         let queue = Self {
             folder: folder.to_owned(),
             limits,
+            used: Arc::new(AtomicU64::new(index.bytes())),
             first_own: index.next,
             disk: Mutex::new(Disk { segments, tail: None, saved }),
             index: Mutex::new(index),
         };
         Ok((queue, report))
+    }
+
+    /// The same queue, with one limit of bytes for all that are given the same `used`, which counts them.
+    #[must_use]
+    pub fn sharing(self, used: &Arc<AtomicU64>) -> Self {
+        used.fetch_add(self.bytes(), Ordering::Relaxed);
+        Self { used: Arc::clone(used), ..self }
     }
 
     /// Adds a batch at the end, durable when this returns.
@@ -177,7 +188,7 @@ impl Queue {
             return Ok(Push::Full(limit));
         }
         let (segment, offset) = disk.append(&self.folder, number, &start, &sealed.body)?;
-        lock(&self.index).push(Place { number, segment, offset, len, queued_ms: now_ms });
+        self.change(|index| index.push(Place { number, segment, offset, len, queued_ms: now_ms }));
         Ok(Push::Queued(number))
     }
 
@@ -202,7 +213,7 @@ impl Queue {
 
     /// The frame that was taken is settled, whatever became of it. Another number changes nothing.
     pub fn done(&self, number: u64) {
-        lock(&self.index).done(number);
+        self.change(|index| index.done(number));
     }
 
     /// Lets go of the oldest frame that is not taken, so that there is room. `None`: there is none.
@@ -214,7 +225,7 @@ impl Queue {
             let Some(place) = lock(&self.index).oldest_waiting() else { return Ok(None) };
             // Read before it is let go: what is let go may be forgotten, and its segment removed.
             let header = segment::read_header(&self.folder, &place)?;
-            if lock(&self.index).drop_waiting(place.number) {
+            if self.change(|index| index.drop_waiting(place.number)) {
                 return Ok(Some(unsent(place.number, header)));
             }
         }
@@ -258,10 +269,20 @@ impl Queue {
         lock(&self.index).oldest_ms()
     }
 
+    /// Changes what is in memory, and counts it for all that share the limit.
+    fn change<T>(&self, change: impl FnOnce(&mut Index) -> T) -> T {
+        let mut index = lock(&self.index);
+        let before = index.bytes();
+        let changed = change(&mut index);
+        // Wraps around where it is less: then so does the sum.
+        self.used.fetch_add(index.bytes().wrapping_sub(before), Ordering::Relaxed);
+        changed
+    }
+
     fn limit_reached(&self, len: u64, now_ms: i64) -> Option<Limit> {
         let index = lock(&self.index);
         let oldest_ms = index.oldest_ms()?;
-        if index.bytes() + len > self.limits.bytes {
+        if self.used.load(Ordering::Relaxed) + len > self.limits.bytes {
             return Some(Limit::Bytes);
         }
         self.limits.age_ms.filter(|limit| now_ms.saturating_sub(oldest_ms) >= *limit).map(|_| Limit::Age)

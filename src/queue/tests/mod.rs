@@ -229,6 +229,28 @@ fn a_full_queue_takes_no_more_until_there_is_room() {
     }
 }
 
+/// Else files that all go to one worker would have a part of the room only.
+#[test]
+fn queues_that_share_a_limit_have_all_of_it() {
+    let size = |number| frame::encode(number, 9, &batch(number, 100)).unwrap().len() as u64 + 100;
+    let limits = Limits { bytes: size(0) + size(1) + size(0), age_ms: None };
+    let (one, other, used) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Arc::default());
+    let open = |folder: &tempfile::TempDir| Queue::open(folder.path(), limits).unwrap().0.sharing(&used);
+    let (one_queue, other_queue) = (open(&one), open(&other));
+    push(&one_queue, 0..2);
+    assert_eq!(other_queue.push(&batch(0, 100), 9).unwrap(), Push::Queued(0));
+    for queue in [&one_queue, &other_queue] {
+        assert_eq!(queue.push(&batch(9, 0), 9).unwrap(), Push::Full(Limit::Bytes));
+    }
+    one_queue.take().unwrap();
+    one_queue.done(0);
+    assert_eq!(other_queue.push(&batch(0, 100), 9).unwrap(), Push::Queued(1));
+    assert_eq!(used.load(Ordering::Relaxed), one_queue.bytes() + other_queue.bytes());
+    drop(other_queue);
+    used.store(one_queue.bytes(), Ordering::Relaxed);
+    assert_eq!(open(&other).push(&batch(9, 0), 9).unwrap(), Push::Full(Limit::Bytes), "what was there counts too");
+}
+
 #[test]
 fn the_oldest_is_dropped_but_never_the_one_that_is_being_sent() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,53 @@
+//! What is durable when a file is let go.
+
+use super::*;
+use crate::base::chunk::tests::chunk;
+use crate::base::source::Identity;
+use crate::queue::Limits;
+use crate::track::Seen;
+
+/// A batch of one line that the tracker knows as read.
+fn batch(tracker: &Tracker) -> Batch {
+    let chunk = chunk(&[b"one"]);
+    let seen = Seen { identity: &Identity::Stdin { began_ns: 1 }, len: 0, head_of: &|_| None };
+    tracker.resume("app", &seen, chunk.source.id, 1).unwrap();
+    let seq = tracker.begin(&chunk).unwrap();
+    let span = Span { source: Arc::clone(&chunk.source), seq, items: 1, counts: Counts::default() };
+    Batch { number: 0, body: "{}".into(), gzip: false, raw_len: 2, items: 1, spans: vec![span], unsure: false }
+}
+
+fn outlet(queue: Queue, tracker: &Arc<Tracker>) -> (Outlet, mpsc::Receiver<Batch>) {
+    let opened = Opened { queue, waiting: HashMap::new(), frames: 0, first_own: 0 };
+    let shared = Shared::new(Some(opened), Full::Pause, Arc::clone(tracker), Arc::default(), Arc::default());
+    let (lane, batches) = mpsc::channel(1);
+    (Outlet::new(lane, Arc::new(shared)), batches)
+}
+
+#[test]
+fn what_is_under_way_is_in_the_queue_when_a_file_is_let_go() {
+    let (folder, tracker) = (tempfile::tempdir().unwrap(), Arc::new(Tracker::open(None).unwrap()));
+    let (queue, _) = Queue::open(folder.path(), Limits { bytes: u64::MAX, age_ms: None }).unwrap();
+    let (outlet, _batches) = outlet(queue, &tracker);
+    outlet.hand_over(batch(&tracker), true);
+    assert!(!outlet.shared.is_queued());
+    outlet.keep(None);
+    assert_eq!(outlet.shared.queue().unwrap().frames(), 1);
+}
+
+#[test]
+fn while_the_queue_is_full_no_file_is_let_go() {
+    let (folder, tracker) = (tempfile::tempdir().unwrap(), Arc::new(Tracker::open(None).unwrap()));
+    let (queue, _) = Queue::open(folder.path(), Limits { bytes: 1, age_ms: None }).unwrap();
+    let (outlet, _batches) = outlet(queue, &tracker);
+    outlet.hand_over(batch(&tracker), true);
+    let shared = Arc::clone(&outlet.shared);
+    let filler = outlet.sealed(&batch(&tracker), false).unwrap();
+    shared.queue().unwrap().push(&filler, 0).unwrap();
+    let letting_go = std::thread::spawn(move || outlet.keep(None));
+    while !shared.is_paused() {
+        assert!(!letting_go.is_finished(), "it is let go, and what was read of it nowhere");
+        std::thread::yield_now();
+    }
+    shared.settled(0);
+    letting_go.join().unwrap();
+}
