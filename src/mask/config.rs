@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::detectors::{DETECTORS, SECRET, Set};
+use super::detect::{DETECTORS, Detector, Group, SECRET, Search, Set};
 use super::keys::{Keys, plain};
 use super::rewrite::Rules;
 use super::rules::{Rule, RuleConfig};
@@ -14,7 +14,8 @@ use crate::base::fault::Fault;
 pub struct Config {
     /// `false`: everything passes as it is.
     pub enabled: bool,
-    /// Names of the detectors that are on; [`detectors`] lists all.
+    /// The detectors that are on, in order: names, groups (`ids`), countries (`ru`), `default` and `all`; with a `-`
+    /// before it, off again. [`detectors`] lists all.
     pub detect: Vec<String>,
     /// More names whose values are secret: of JSON keys, in `key=value`, in query parameters. Compared without case,
     /// `_`, `-` and `.`, at the end of a name: `pin` also stands for `userPin`.
@@ -29,7 +30,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             enabled: true,
-            detect: DETECTORS.iter().filter(|one| one.default).map(|one| one.name.to_owned()).collect(),
+            detect: vec!["default".to_owned()],
             keys: Vec::new(),
             except_keys: Vec::new(),
             rule: Vec::new(),
@@ -37,9 +38,33 @@ impl Default for Config {
     }
 }
 
-/// All detectors: name, what is written instead, whether it is on by default.
-pub fn detectors() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-    DETECTORS.iter().map(|one| (one.name, one.tag, one.default))
+/// What a user is told of a detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// What `detect` and the metrics call it.
+    pub name: &'static str,
+    /// What is written instead.
+    pub tag: &'static str,
+    /// What `detect` calls all of its group.
+    pub group: &'static str,
+    /// Whether it is on by default.
+    pub default: bool,
+    /// What makes a hit more than a likeness.
+    pub proof: &'static str,
+    /// Who publishes the rule.
+    pub source: &'static str,
+}
+
+/// All detectors, in the order of the table.
+pub fn detectors() -> impl Iterator<Item = About> {
+    DETECTORS.iter().map(|one| About {
+        name: one.name,
+        tag: one.tag,
+        group: one.group.name(),
+        default: one.default,
+        proof: one.proof,
+        source: one.source,
+    })
 }
 
 impl Config {
@@ -53,18 +78,19 @@ impl Config {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Rules { wanted, keys: Keys::new(&self.keys, &self.except_keys), rules })
+        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys)), rules })
     }
 
     fn wanted(&self, faults: &mut Vec<Fault>) -> Set {
         let mut wanted = Set::default();
-        for (index, name) in self.detect.iter().enumerate() {
-            if let Some(row) = DETECTORS.iter().position(|one| one.name == name) {
-                wanted.insert(row);
-                continue;
+        for (index, word) in self.detect.iter().enumerate() {
+            let (name, is_off) = word.strip_prefix('-').map_or((word.as_str(), false), |name| (name, true));
+            let rows = named(name);
+            if rows.is_empty() {
+                let fault = Fault::new(format!("detect[{index}]"), format!("there is no detector `{name}`"));
+                faults.push(fault.hint(nearest(name)));
             }
-            let fault = Fault::new(format!("detect[{index}]"), format!("there is no detector `{name}`"));
-            faults.push(fault.hint(nearest(name)));
+            rows.into_iter().for_each(|row| if is_off { wanted.remove(row) } else { wanted.insert(row) });
         }
         wanted
     }
@@ -92,6 +118,16 @@ impl Config {
             }
         }
     }
+}
+
+/// The rows that a word of `detect` means: a detector, a group, a country, `default` or `all`.
+fn named(word: &str) -> Vec<usize> {
+    let is_meant = |one: &Detector| match word {
+        "all" => true,
+        "default" => one.default,
+        _ => one.name == word || one.group.name() == word || (one.group == Group::Ids && one.country() == word),
+    };
+    DETECTORS.iter().enumerate().filter(|(_, one)| is_meant(one)).map(|(row, _)| row).collect()
 }
 
 fn nearest(name: &str) -> String {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-use super::detectors::Span;
+use super::detect::Span;
 
 /// Escapes that may hide something. (`\u0` and not `\u00`: some secret names are Cyrillic.)
 pub(super) static ESCAPES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u0"));

@@ -1,6 +1,6 @@
 //! Names whose values are secret: `password`, `accessToken`, `X-Api-Key`. Knows names only, not where values end.
 
-use super::edges::{is_word, starts_word};
+use super::detect::{is_word, starts_word};
 
 /// Names that are secret at the end of any word: `PGPASSWORD`, `clientSecret`, `access_token`, `jsessionid`.
 const ANYWHERE: &[&str] = &[

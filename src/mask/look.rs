@@ -1,18 +1,15 @@
-//! The first look: where in a whole chunk's text may anything be? Each detector's next place is sought once and kept,
-//! so that all lines and strings before the nearest cost one comparison. Decides nothing.
+//! The first look: where in a whole chunk's text may anything be? Each seeker's next place is sought once and kept, so
+//! that all lines and strings before the nearest cost one comparison. Decides nothing.
 
-use super::detectors::{DETECTORS, Set};
+use super::detect::{Search, Set};
 use super::escapes::ESCAPES;
-use super::keys::Keys;
 
-/// The row after the detectors': escapes that may hide something from them.
-const ESCAPE: usize = DETECTORS.len();
-
-/// The next place of each row in one text. Must be asked for ranges of the same text, in ascending order.
+/// The next place of each seeker in one text. Must be asked for ranges of the same text, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Look {
-    /// One past each row's next place; 0 before it was first sought, `usize::MAX` when there is none.
-    next: [usize; ESCAPE + 1],
+    /// One past each seeker's next place; 0 before it was first sought, `usize::MAX` when there is none. The last is
+    /// that of escapes, which may hide something from the others.
+    next: Vec<usize>,
     /// The least of them.
     nearest: usize,
 }
@@ -27,39 +24,39 @@ pub(super) struct Signs {
 }
 
 impl Look {
-    /// Begins with another text, for the places of what `wanted` finds.
-    pub(super) fn restart(&mut self, wanted: Set) {
-        *self = Self::default();
-        let unwanted = (0..ESCAPE).filter(|&row| !wanted.contains(row));
-        unwanted.for_each(|row| self.next[row] = usize::MAX);
+    /// Begins with another text.
+    pub(super) fn restart(&mut self, search: &Search) {
+        self.next.clear();
+        self.next.resize(search.seekers.len() + 1, 0);
+        self.nearest = 0;
     }
 
     /// The first place in `start..end` of `text`.
     #[inline]
-    pub(super) fn place(&mut self, text: &str, start: usize, end: usize, keys: &Keys) -> Option<usize> {
+    pub(super) fn place(&mut self, text: &str, start: usize, end: usize, search: &Search) -> Option<usize> {
         if self.nearest <= start {
-            self.advance(text.as_bytes(), start, keys);
+            self.advance(text.as_bytes(), start, search);
         }
         (self.nearest <= end).then(|| self.nearest - 1)
     }
 
     /// What `start..end` of `text` may hold.
     #[inline]
-    pub(super) fn within(&mut self, text: &str, start: usize, end: usize, keys: &Keys) -> Signs {
+    pub(super) fn within(&mut self, text: &str, start: usize, end: usize, search: &Search) -> Signs {
         let mut signs = Signs::default();
-        if self.place(text, start, end, keys).is_some() {
-            let rows = (0..ESCAPE).filter(|&row| self.next[row] <= end);
-            rows.for_each(|row| signs.set.insert(row));
-            signs.escapes = self.next[ESCAPE] <= end;
+        if self.place(text, start, end, search).is_some() {
+            let seen = search.seekers.iter().zip(&self.next).filter(|(_, next)| **next <= end);
+            seen.for_each(|(seeker, _)| signs.set = signs.set.union(seeker.rows));
+            signs.escapes = self.next.last().is_some_and(|next| *next <= end);
         }
         signs
     }
 
     /// Seeks again what lies before `start`.
-    fn advance(&mut self, bytes: &[u8], start: usize, keys: &Keys) {
-        for (row, next) in self.next.iter_mut().enumerate().filter(|(_, next)| **next <= start) {
-            let place = match DETECTORS.get(row) {
-                Some(detector) => (detector.seek)(bytes, start, keys),
+    fn advance(&mut self, bytes: &[u8], start: usize, search: &Search) {
+        for (index, next) in self.next.iter_mut().enumerate().filter(|(_, next)| **next <= start) {
+            let place = match search.seekers.get(index) {
+                Some(seeker) => search.seek(seeker, bytes, start),
                 None => ESCAPES.find(&bytes[start..]).map(|at| start + at),
             };
             *next = place.map_or(usize::MAX, |at| at + 1);

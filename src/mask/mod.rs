@@ -4,32 +4,25 @@
 //! examined (JSON objects string by string, `object`); only lines in which a detector finds something are copied and
 //! changed. Every hit is a type tag, `[email]`, and masking twice changes nothing. What cannot be examined is held back.
 
-mod address;
-mod authorization;
-mod card;
 mod config;
-mod detectors;
-mod edges;
-mod email;
+mod detect;
 mod escapes;
 mod keys;
 mod look;
 mod object;
 mod rewrite;
 mod rules;
-mod secret;
-mod url;
 
 use std::borrow::Cow;
 
-pub use config::{Config, detectors};
+pub use config::{About, Config, detectors};
 pub use rules::RuleConfig;
 
 use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detectors::{DETECTORS, Set};
+use detect::{DETECTORS, Search};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
@@ -176,7 +169,7 @@ impl Masker {
         }
         let mut buffers = Buffers::default();
         buffers.counts.resize(self.names.len(), 0);
-        match Rewriter::new(&self.rules, &mut buffers).plain(text) {
+        match Rewriter::new(&self.rules, &mut buffers).plain(text, "") {
             Ok(None) => Cow::Borrowed(text),
             Ok(Some(masked)) => Cow::Owned(masked.to_owned()),
             Err(Held) => Cow::Borrowed(HELD),
@@ -192,7 +185,7 @@ impl Masker {
         fields: &'a MaskedFields,
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
-        scratch.restart(self.names.len(), self.rules.wanted);
+        scratch.restart(self.names.len(), &self.rules.search);
         for record in &records.items {
             let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
             match done {
@@ -207,9 +200,9 @@ impl Masker {
     /// Where in `scratch.rewritten` the masked record begins. `None`: it stays as it is.
     fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Result<Option<usize>, Held> {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { keys, rules, .. } = &self.rules;
+        let Rules { search, rules } = &self.rules;
         let (start, end) = (record.start as usize, record.end as usize);
-        let signs = buffers.look.within(text, start, end, keys);
+        let signs = buffers.look.within(text, start, end, search);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
             return Ok(None);
@@ -238,13 +231,13 @@ impl Masker {
 }
 
 impl Scratch {
-    fn restart(&mut self, names: usize, wanted: Set) {
+    fn restart(&mut self, names: usize, search: &Search) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
         self.hits.resize(names, 0);
         self.held = 0;
-        self.buffers.look.restart(wanted);
+        self.buffers.look.restart(search);
     }
 
     fn keep(&mut self, record: &Record) {

@@ -5,9 +5,8 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detectors::{DETECTORS, SECRET};
+use super::detect::{DETECTORS, SECRET, is_harmless};
 use super::rewrite::Rewriter;
-use super::secret::is_harmless;
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
 pub(super) fn rewrite(
@@ -17,7 +16,7 @@ pub(super) fn rewrite(
     rewriter: &mut Rewriter<'_>,
     out: &mut String,
 ) -> Result<bool, Held> {
-    let mut walk = Walk { chunk: text, text: &text[..end], at: start, copied: start, changed: false, out };
+    let mut walk = Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out };
     while let Some(place) = rewriter.place(text, walk.at, end) {
         walk.approach(place);
         match walk.byte() {
@@ -37,6 +36,8 @@ struct Walk<'a> {
     chunk: &'a str,
     /// Ends with the object.
     text: &'a str,
+    /// Where the object begins.
+    start: usize,
     at: usize,
     /// How far the text is in `out`, once something has changed.
     copied: usize,
@@ -72,8 +73,8 @@ impl Walk<'_> {
         self.at = end + 1;
         let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
         if rewriter.look(self.chunk, start, end) {
-            let raw = &self.text[start..end];
-            let masked = if has_escapes { rewriter.escaped(raw)? } else { rewriter.plain(raw)? };
+            let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
+            let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
                 escape(masked, self.out);
@@ -119,7 +120,7 @@ impl Walk<'_> {
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
         if rewriter.look(self.chunk, start, end)
-            && let Some(masked) = rewriter.plain(&self.text[start..end])?
+            && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
         {
             self.copy_until(start);
             self.out.push('"');

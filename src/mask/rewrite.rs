@@ -1,9 +1,8 @@
 //! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
-use super::detectors::{DETECTORS, Found, Set, Span};
+use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
 use super::escapes::{ESCAPES, Undone, undo_level};
-use super::keys::Keys;
 use super::look::{Look, Signs};
 use super::rules::{Rule, growth_limit};
 use crate::base::json;
@@ -19,8 +18,7 @@ const MOST_LEVELS: usize = 8;
 /// What was compiled from the configuration.
 #[derive(Debug)]
 pub(super) struct Rules {
-    pub(super) wanted: Set,
-    pub(super) keys: Keys,
+    pub(super) search: Search,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -48,7 +46,7 @@ pub(super) struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     pub(super) fn new(rules: &'a Rules, buffers: &'a mut Buffers) -> Self {
-        Self { rules, buffers, set: rules.wanted }
+        Self { rules, buffers, set: rules.search.wanted }
     }
 
     /// Counts a hit of a detector.
@@ -58,8 +56,8 @@ impl<'a> Rewriter<'a> {
 
     /// Whether a JSON key, as it stands in the text, is secret.
     pub(super) fn is_secret(&mut self, raw: &str, has_escapes: bool) -> bool {
-        let Rules { wanted, keys, .. } = self.rules;
-        if !wanted.contains(super::detectors::SECRET) {
+        let Search { wanted, keys, .. } = &self.rules.search;
+        if !wanted.contains(SECRET) {
             return false;
         }
         if !has_escapes {
@@ -73,53 +71,53 @@ impl<'a> Rewriter<'a> {
     /// The first place in `start..end` of `text` from which on an object must be examined.
     pub(super) fn place(&mut self, text: &str, start: usize, end: usize) -> Option<usize> {
         if self.rules.rules.is_empty() {
-            return self.buffers.look.place(text, start, end, &self.rules.keys);
+            return self.buffers.look.place(text, start, end, &self.rules.search);
         }
         (start < end).then_some(start)
     }
 
     /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined.
     pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
-        let Rules { wanted, keys, rules } = self.rules;
-        let signs = self.buffers.look.within(text, start, end, keys);
-        self.set = set_of(signs, *wanted);
+        let Rules { search, rules } = self.rules;
+        let signs = self.buffers.look.within(text, start, end, search);
+        self.set = set_of(signs, search.wanted);
         !self.set.is_empty() || !rules.is_empty()
     }
 
     /// A JSON string's inside with escapes undone and masked; `None`: nothing to mask.
-    pub(super) fn escaped(&mut self, raw: &str) -> Result<Option<&str>, Held> {
+    pub(super) fn escaped(&mut self, raw: &str, before: &str) -> Result<Option<&str>, Held> {
         let mut text = std::mem::take(&mut self.buffers.unescaped);
         text.clear();
         let unescaped = json::unescape_into(raw, &mut text);
         self.buffers.unescaped = text;
         unescaped.ok_or(Held)?;
-        self.rewrite(None)
+        self.rewrite(None, before)
     }
 
-    /// A text masked; `None`: nothing to mask.
-    pub(super) fn plain(&mut self, text: &str) -> Result<Option<&str>, Held> {
-        self.rewrite(Some(text))
+    /// A text masked, `before` which stands before it in its record; `None`: nothing to mask.
+    pub(super) fn plain(&mut self, text: &str, before: &str) -> Result<Option<&str>, Held> {
+        self.rewrite(Some(text), before)
     }
 
     /// Appends a line of plain text to `out`, masked, where `signs` were seen in it. `false`: nothing to mask, `out` is as
     /// it was.
     pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
-        self.set = set_of(signs, self.rules.wanted);
-        let masked = self.plain(text)?;
+        self.set = set_of(signs, self.rules.search.wanted);
+        let masked = self.plain(text, "")?;
         out.push_str(masked.unwrap_or_default());
         Ok(masked.is_some())
     }
 
     /// `None`: what was unescaped.
-    fn rewrite(&mut self, text: Option<&str>) -> Result<Option<&str>, Held> {
-        let Rules { wanted, keys, rules } = self.rules;
+    fn rewrite(&mut self, text: Option<&str>, before: &str) -> Result<Option<&str>, Held> {
+        let Rules { search, rules } = self.rules;
         let Buffers { found, undone, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
         let text = text.unwrap_or(unescaped);
         let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
-        let (text, set) = if is_ruled { (ruled.as_str(), *wanted) } else { (text, self.set) };
-        let spans = found.search_through(text, set, *wanted, keys, undone);
+        let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
+        let spans = found.search_through(text, before, set, search, undone);
         if spans.is_empty() {
-            let Some(row) = hidden(text, *wanted, keys, found, spare, masked)? else {
+            let Some(row) = hidden(text, search, found, spare, masked)? else {
                 return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
             };
             counts[row] += 1;
@@ -131,9 +129,9 @@ impl<'a> Rewriter<'a> {
             return Ok(Some(&self.buffers.masked));
         }
         for _ in 0..MOST_ROUNDS {
-            let spans = found.search_through(masked, *wanted, *wanted, keys, undone);
+            let spans = found.search_through(masked, before, search.wanted, search, undone);
             if spans.is_empty() {
-                let Some(row) = hidden(masked, *wanted, keys, found, spare, ruled)? else {
+                let Some(row) = hidden(masked, search, found, spare, ruled)? else {
                     return Ok(Some(&self.buffers.masked));
                 };
                 counts[row] += 1;
@@ -155,8 +153,7 @@ const fn set_of(signs: Signs, wanted: Set) -> Set {
 /// told. Two buffers are at its disposal.
 fn hidden(
     text: &str,
-    wanted: Set,
-    keys: &Keys,
+    search: &Search,
     found: &mut Found,
     level: &mut String,
     deeper: &mut String,
@@ -166,7 +163,7 @@ fn hidden(
         return Ok(None);
     }
     for _ in 0..MOST_LEVELS {
-        if let Some(first) = found.search(level, wanted, keys).first() {
+        if let Some(first) = found.search(level, "", search.wanted, search).first() {
             return Ok(Some(first.row));
         }
         if !has_escapes(level) || !undo_level(level, deeper) {

@@ -52,6 +52,9 @@ fn settings_do_what_they_say() {
         ("enabled = false", off, off),
         ("detect = []", off, off),
         (r#"detect = ["email"]"#, off, r#"{"password":"x","m":"[email]"}"#),
+        (r#"detect = ["default", "ipv4", "-email"]"#, "10.0.0.1 a@b.io pwd=x", "[ipv4] a@b.io pwd=[secret]"),
+        (r#"detect = ["people", "ru"]"#, "a@b.io pwd=x INN 7707083893", "[email] pwd=x INN [ru_inn]"),
+        (r#"detect = ["all", "-secrets"]"#, "10.0.0.1 pwd=x", "[ipv4] pwd=x"),
         (r#"detect = ["ipv4"]"#, "from 10.0.0.1 a@b.io", "from [ipv4] a@b.io"),
         (
             r#"keys = ["card-number", "ФИО"]"#,

@@ -6,9 +6,9 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::detectors::Found;
-use super::edges::starts_word;
-use super::keys::Keys;
+use crate::mask::detect::Found;
+use crate::mask::detect::edges::starts_word;
+use crate::mask::keys::Keys;
 
 /// Bearer tokens shorter than this are words.
 const SHORTEST_BEARER: usize = 8;

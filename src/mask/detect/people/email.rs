@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use memchr::memchr2_iter;
 
-use super::detectors::Found;
-use super::edges::is_word;
-use super::keys::Keys;
+use crate::mask::detect::Found;
+use crate::mask::detect::edges::is_word;
+use crate::mask::keys::Keys;
 
 /// An IPv6 address with an IPv4 tail, its prefix and its bracket.
 const LONGEST_LITERAL: usize = 51;

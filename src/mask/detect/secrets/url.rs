@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
-use super::detectors::{Found, is_tag};
-use super::keys::Keys;
+use crate::mask::detect::{Found, is_tag};
+use crate::mask::keys::Keys;
 
 static AFTER_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 

@@ -1,8 +1,9 @@
 //! Payment card numbers, proved by issuer, length and check digit. Not numbers that are only a part of a longer one.
 
-use super::detectors::Found;
-use super::edges::{ends_word, follows_escape, is_word};
-use super::keys::Keys;
+use crate::mask::detect::Found;
+use crate::mask::detect::checks::passes_luhn;
+use crate::mask::detect::edges::{ends_word, follows_escape, is_word};
+use crate::mask::keys::Keys;
 
 /// The fewest digits of a card.
 const SHORTEST: usize = 13;
@@ -182,13 +183,4 @@ fn is_card(digits: &[u8]) -> bool {
     let after = ISSUERS.partition_point(|(low, ..)| *low <= issuer);
     let Some((_, high, lengths)) = after.checked_sub(1).map(|row| ISSUERS[row]) else { return false };
     issuer <= high && lengths.contains(&digits.len()) && passes_luhn(digits)
-}
-
-/// ISO/IEC 7812-1, annex B.
-fn passes_luhn(digits: &[u8]) -> bool {
-    let doubled = |(index, digit): (usize, &u8)| {
-        let value = u32::from(digit - b'0');
-        if index % 2 == 0 { value } else { value * 2 % 10 + value / 5 }
-    };
-    digits.iter().rev().enumerate().map(doubled).sum::<u32>().is_multiple_of(10)
 }

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
-use super::detectors::{Found, Quote, is_tag};
-use super::edges::{backslashes_before, is_delimiter, is_word};
-use super::keys::{Keys, Kind};
+use crate::mask::detect::edges::{backslashes_before, is_delimiter, is_word};
+use crate::mask::detect::found::Quote;
+use crate::mask::detect::{Found, is_tag};
+use crate::mask::keys::{Keys, Kind};
 
 /// Spaces, quotes and brackets between a name and its `=` are few.
 const LONGEST_GAP: usize = 64;
@@ -168,7 +169,7 @@ fn value_from(bytes: &[u8], start: usize, kind: Kind) -> Option<Value> {
 }
 
 /// Whether a value says nothing, or nothing any more.
-pub(super) fn is_harmless(value: &[u8]) -> bool {
+pub(in crate::mask) fn is_harmless(value: &[u8]) -> bool {
     let is_nothing = || NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
     value.iter().all(|&byte| byte == b'*') || is_tag(value) || is_nothing()
 }

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr_iter;
 
-use super::detectors::Found;
-use super::edges::{ends_word, follows_escape, is_word};
-use super::keys::Keys;
+use crate::mask::detect::Found;
+use crate::mask::detect::edges::{ends_word, follows_escape, is_word};
+use crate::mask::keys::Keys;
 
 /// The longest text of an IPv6 address: RFC 4291, 2.2, with an IPv4 tail.
 const LONGEST_IPV6: usize = 45;

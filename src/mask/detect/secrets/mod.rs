@@ -1,0 +1,66 @@
+//! Secrets: passwords, keys, tokens, sessions.
+
+mod authorization;
+mod named;
+mod url;
+mod vendors;
+
+pub(in crate::mask) use named::is_harmless;
+
+use super::{Detector, Finder, Group};
+
+pub(super) static ROWS: &[Detector] = &[
+    Detector {
+        name: "secret",
+        tag: "[secret]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the name before it",
+        source: "names that services use",
+        finder: Finder::Own { seek: named::seek, find: named::find },
+        masked: named::MASKED,
+        spared: named::SPARED,
+    },
+    Detector {
+        name: "argument",
+        tag: "[secret]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the name before it",
+        source: "names that programs use",
+        finder: Finder::Own { seek: named::seek_argument, find: named::find_argument },
+        masked: &[("run --password x1 --verbose", "run --password [secret] --verbose")],
+        spared: &["run --verbose x1", "--password --verbose", "-------- token x"],
+    },
+    Detector {
+        name: "authorization",
+        tag: "[credential]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the scheme; Base64 of a pair with a colon; for bearer tokens, length and letters",
+        source: "RFC 6750, 7617",
+        finder: Finder::Own { seek: authorization::seek, find: authorization::find },
+        masked: &[
+            ("sent bearer eyJhbGciOi.J9-x_y to", "sent bearer [credential] to"),
+            ("BEARER 0123456789abcdef", "BEARER [credential]"),
+            ("got 'Basic dXNlcjpwYXNz'", "got 'Basic [credential]'"),
+        ],
+        spared: &["bearer of bad news", "basic authentication", "Basic dGVzdA==", "forbearer 0123456789abcdef"],
+    },
+    Detector {
+        name: "url_password",
+        tag: "[password]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the form of a URL",
+        source: "RFC 3986",
+        finder: Finder::Own { seek: url::seek, find: url::find },
+        masked: &[
+            ("postgres://bob:hunter2@db:5432/x", "postgres://bob:[password]@db:5432/x"),
+            ("redis://:p/ss#word@cache.example.com/0", "redis://:[password]@cache.example.com/0"),
+            ("smtp://bob@x.com:p@ss@mail", "smtp://[email]:[password]@mail"),
+        ],
+        spared: &["http://host:8080/a@b", "https://example.com/@user", "amqp://guest@mq", "ftp://u:@h"],
+    },
+    vendors::GITHUB,
+];
