@@ -3,7 +3,8 @@
 //!
 //! Batches leave in the order in which they were read. The lane has a few in memory; only when it is full does a batch go
 //! to the queue, after a copy of each of those: so the queue, once it holds anything, holds all that is not settled, and
-//! a crash reads nothing of it again. While it holds anything every batch goes through it.
+//! a crash reads nothing of it again. While it holds anything every batch goes through it, but for frames that wait for
+//! an index of their own: those are put by, and all others go on.
 //!
 //! A frame of the queue is one of three: a copy of a batch that is still in the lane; a copy of one that is settled by
 //! now; or a batch that was in no lane yet, which alone has entries in `waiting`.
@@ -74,6 +75,8 @@ struct InLane {
     /// To be copied to the queue; `None` where it came from there.
     batch: Option<Batch>,
     frame: Option<u64>,
+    /// Some of it waits for its own index, while others go on.
+    is_put_by: bool,
 }
 
 /// A worker's end.
@@ -148,16 +151,38 @@ impl Shared {
 
     /// A batch of a lane is settled.
     pub fn settled(&self, number: u64) {
-        if self.state().in_lane.remove(&number).is_some() {
+        if let Some(one) = self.state().in_lane.remove(&number) {
+            // Whoever drains the queue does not wait for one that was put by.
+            if let (true, Some(frame), Some(queue)) = (one.is_put_by, one.frame, &self.queue) {
+                queue.done(frame);
+            }
             self.changed.notify_one();
         }
+    }
+
+    /// A batch of a lane waits for an index, and others go on.
+    pub fn put_by(&self, number: u64) {
+        if let Some(one) = self.state().in_lane.get_mut(&number) {
+            one.is_put_by = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether nobody needs to wait for a frame any more. One that its batch leaves behind is put by in the queue too.
+    fn is_passed(&self, queue: &Queue, frame: u64) -> bool {
+        let state = self.state();
+        let Some(one) = state.in_lane.values().find(|one| one.frame == Some(frame)) else {
+            queue.done(frame);
+            return true;
+        };
+        one.is_put_by && queue.put_by(frame)
     }
 
     /// Enters a batch that goes into the lane now, under its number.
     fn enter(&self, batch: &mut Batch, frame: Option<u64>) {
         batch.number = self.order.next.fetch_add(1, Ordering::Relaxed);
         let copy = (self.queue.is_some() && frame.is_none()).then(|| batch.clone());
-        self.state().in_lane.insert(batch.number, InLane { batch: copy, frame });
+        self.state().in_lane.insert(batch.number, InLane { batch: copy, frame, is_put_by: false });
     }
 
     /// A frame is through: one less, if an earlier run left it.
@@ -168,7 +193,7 @@ impl Shared {
     }
 
     fn is_queued(&self) -> bool {
-        self.queue.as_ref().is_some_and(|queue| queue.frames() > 0)
+        self.queue.as_ref().is_some_and(|queue| queue.head().is_some())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -378,8 +403,8 @@ pub async fn drain(shared: Arc<Shared>, lane: mpsc::Sender<Batch>, mut stop: wat
 /// The oldest frame, once there is one.
 async fn next(shared: &Arc<Shared>) -> Option<Taken> {
     loop {
-        let is_known =
-            shared.queue.as_ref().is_some_and(|queue| queue.frames() > 0 && queue.settled() < shared.state().known);
+        let head = shared.queue.as_ref().and_then(Queue::head);
+        let is_known = head.is_some_and(|head| head < shared.state().known);
         if is_known {
             let asked = Arc::clone(shared);
             let take = move || asked.queue.as_ref().map_or(Ok(None), Queue::take);
@@ -391,7 +416,7 @@ async fn next(shared: &Arc<Shared>) -> Option<Taken> {
                     tokio::time::sleep(DISK_RETRY).await;
                 }
             }
-        } else if shared.has_worker_ended.load(Ordering::Acquire) && !shared.is_queued() {
+        } else if shared.has_worker_ended.load(Ordering::Acquire) && head.is_none() {
             return None;
         } else {
             shared.changed.notified().await;
@@ -399,7 +424,8 @@ async fn next(shared: &Arc<Shared>) -> Option<Taken> {
     }
 }
 
-/// Sees one frame through: sends it unless the lane has or had it, and waits until it is settled.
+/// Sees one frame through: sends it unless the lane has or had it, and waits until it is settled or waits for an index
+/// of its own.
 async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
     let number = match taken {
         Taken::Good(frame) => {
@@ -424,12 +450,8 @@ async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
             unsent.number
         }
     };
-    let is_in_lane = |state: &State| state.in_lane.values().any(|one| one.frame == Some(number));
-    while is_in_lane(&shared.state()) {
+    while shared.queue.as_ref().is_some_and(|queue| !shared.is_passed(queue, number)) {
         shared.changed.notified().await;
-    }
-    if let Some(queue) = &shared.queue {
-        queue.done(number);
     }
     shared.pass_inherited(number);
 }

@@ -23,7 +23,7 @@ use crate::output::{Encoder, Kind};
 use crate::pack::Packer;
 use crate::pipeline::{Part, Pipeline, Rules};
 use crate::queue::Queue;
-use crate::ship::{self, Destination, Settled};
+use crate::ship::{self, Destination, Tell, Told};
 use crate::track::{self, Settlement, Tracker};
 
 use super::follow::Waiting;
@@ -167,8 +167,8 @@ impl Route {
     fn lane(&self, common: &Common, lanes: &mut JoinSet<Result<(), ship::Error>>) -> mpsc::Sender<Batch> {
         let (batches, lane) = mpsc::channel::<Batch>(LANE_DEPTH);
         let outlets = Arc::clone(&self.outlets);
-        let settle = settle(Arc::clone(&self.name), Arc::clone(&self.tracker), Arc::clone(&self.metrics), outlets);
-        lanes.spawn(ship::lane(Arc::clone(&self.destination), lane, settle, common.give_up.subscribe()));
+        let tell = hear(Arc::clone(&self.name), Arc::clone(&self.tracker), Arc::clone(&self.metrics), outlets);
+        lanes.spawn(ship::lane(Arc::clone(&self.destination), lane, tell, common.give_up.subscribe()));
         batches
     }
 
@@ -305,21 +305,24 @@ pub fn tell_of_changes(state_dir: &Path, config: &Config) -> Result<(), track::E
 }
 
 /// From what became of a batch to what became of its lines.
-fn settle(
+fn hear(
     name: Arc<str>,
     tracker: Arc<Tracker>,
     metrics: Arc<Metrics>,
     outlets: Arc<[Arc<outlet::Shared>]>,
-) -> Arc<dyn Fn(Settled) + Send + Sync> {
-    Arc::new(move |settled: Settled| {
-        let settlements = settled.outcomes.into_iter().map(|outcome| {
-            let mut counts = outcome.span.counts;
-            counts.delivered = u64::from(outcome.delivered + outcome.repeated);
-            counts.parked += u64::from(outcome.parked);
-            metrics.add(Metric::DeliveredRecords, &name, counts.delivered);
-            Settlement { source: outcome.span.source.id, seq: outcome.span.seq, counts }
-        });
-        tracker.settle(settlements.collect(), settled.written);
-        outlets.iter().for_each(|outlet| outlet.settled(settled.number));
+) -> Arc<Tell> {
+    Arc::new(move |told| match told {
+        Told::PutBy(number) => outlets.iter().for_each(|outlet| outlet.put_by(number)),
+        Told::Settled(settled) => {
+            let settlements = settled.outcomes.into_iter().map(|outcome| {
+                let mut counts = outcome.span.counts;
+                counts.delivered = u64::from(outcome.delivered + outcome.repeated);
+                counts.parked += u64::from(outcome.parked);
+                metrics.add(Metric::DeliveredRecords, &name, counts.delivered);
+                Settlement { source: outcome.span.source.id, seq: outcome.span.seq, counts }
+            });
+            tracker.settle(settlements.collect(), settled.written);
+            outlets.iter().for_each(|outlet| outlet.settled(settled.number));
+        }
     })
 }

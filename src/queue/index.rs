@@ -1,6 +1,6 @@
 //! Which frames are in the queue and where they lie: numbers only, in memory. Knows no files.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Where a frame lies.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,16 @@ pub struct Place {
     pub queued_ms: i64,
 }
 
-/// The frames that are not settled: one taken, the others waiting behind it.
+/// The frames that are not settled: one taken, the others waiting behind it, but for those that were put by.
 #[derive(Debug, Default)]
 pub struct Index {
     /// The number of the next frame to be pushed.
     pub next: u64,
     taken: Option<Place>,
+    /// By number, with what `passed` was before each.
+    put_by: BTreeMap<u64, (Place, u64)>,
+    /// Bytes of all frames that were ever taken or dropped.
+    passed: u64,
     /// By number, ascending.
     waiting: VecDeque<Place>,
     bytes: u64,
@@ -45,13 +49,31 @@ impl Index {
     pub fn take(&mut self) -> Option<Place> {
         if self.taken.is_none() {
             self.taken = self.waiting.pop_front();
+            self.passed += self.taken.map_or(0, |place| place.len);
         }
         self.taken
     }
 
-    /// The taken frame is settled.
+    /// The taken frame waits for something else: the next one can be taken.
+    pub fn put_by(&mut self, number: u64) {
+        let place = self.taken.take_if(|taken| taken.number == number);
+        self.put_by.extend(place.map(|place| (number, (place, self.passed - place.len))));
+    }
+
+    /// Bytes of the frames, settled ones included, that must be kept for the sake of one that was put by.
+    pub fn kept(&self) -> u64 {
+        self.put_by.first_key_value().map_or(0, |(_, (_, before))| self.passed - before)
+    }
+
+    /// The frame that [`Index::take`] would give.
+    pub fn head(&self) -> Option<u64> {
+        self.taken.as_ref().or(self.waiting.front()).map(|place| place.number)
+    }
+
+    /// The taken frame, or one that was put by, is settled.
     pub fn done(&mut self, number: u64) {
-        if let Some(place) = self.taken.take_if(|taken| taken.number == number) {
+        let taken = self.taken.take_if(|taken| taken.number == number);
+        if let Some(place) = taken.or_else(|| self.put_by.remove(&number).map(|(place, _)| place)) {
             self.bytes -= place.len;
         }
     }
@@ -65,7 +87,9 @@ impl Index {
     pub fn drop_waiting(&mut self, number: u64) -> bool {
         let is_oldest = self.waiting.front().is_some_and(|oldest| oldest.number == number);
         let dropped = if is_oldest { self.waiting.pop_front() } else { None };
-        self.bytes -= dropped.map_or(0, |place| place.len);
+        let len = dropped.map_or(0, |place| place.len);
+        self.bytes -= len;
+        self.passed += len;
         is_oldest
     }
 
@@ -81,7 +105,7 @@ impl Index {
 
     /// How many they are.
     pub fn frames(&self) -> usize {
-        self.waiting.len() + usize::from(self.taken.is_some())
+        self.put_by.len() + usize::from(self.taken.is_some()) + self.waiting.len()
     }
 
     /// When the oldest was pushed, in ms since 1970.
@@ -90,6 +114,7 @@ impl Index {
     }
 
     fn oldest(&self) -> Option<&Place> {
-        self.taken.as_ref().or(self.waiting.front())
+        // What was put by was taken before what is taken now.
+        self.put_by.values().next().map(|(place, _)| place).or(self.taken.as_ref()).or(self.waiting.front())
     }
 }

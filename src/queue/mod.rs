@@ -66,7 +66,8 @@ const SEGMENT_BYTES: u64 = if cfg!(test) { 2_000 } else { 8 << 20 };
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of the frames that are not settled, in all queues that [share](Queue::sharing) the limit. An empty queue takes
-    /// one frame of any size. On disk there is more: what is settled and not forgotten, and up to one segment each.
+    /// one frame of any size. On disk there is more: what is settled and not forgotten (as much again, where a frame was put by), and
+    /// up to one segment each.
     pub bytes: u64,
     /// Age of its oldest frame, in ms.
     pub age_ms: Option<i64>,
@@ -192,7 +193,7 @@ impl Queue {
         Ok(Push::Queued(number))
     }
 
-    /// The oldest frame; the same again until it is [done](Queue::done).
+    /// The oldest frame that is not put by; the same again until it is [done](Queue::done) or [put by](Queue::put_by).
     ///
     /// # Errors
     /// As the file system gives them. The next call tries the same frame again; to give it up, it can be settled: its
@@ -211,7 +212,25 @@ impl Queue {
         }))
     }
 
-    /// The frame that was taken is settled, whatever became of it. Another number changes nothing.
+    /// The frame that was taken waits for something that others do not wait for: the next one can be taken. It stays
+    /// unsettled, and is not forgotten, nor is what comes after it. `false`: so much lies there by now that it must be
+    /// waited for.
+    pub fn put_by(&self, number: u64) -> bool {
+        let mut index = lock(&self.index);
+        let has_room = index.kept() < self.limits.bytes;
+        if has_room {
+            index.put_by(number);
+        }
+        has_room
+    }
+
+    /// The number of the frame that [`Queue::take`] would give. `None`: what there is was put by.
+    #[must_use]
+    pub fn head(&self) -> Option<u64> {
+        lock(&self.index).head()
+    }
+
+    /// A frame that was taken, or put by, is settled, whatever became of it. Another number changes nothing.
     pub fn done(&self, number: u64) {
         self.change(|index| index.done(number));
     }

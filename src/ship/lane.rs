@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::append::append;
 use super::deliver::Delivery;
 use super::held::{Held, Next};
-use super::{Destination, End, Error, Outcome, Settle, Settled};
+use super::{Destination, End, Error, Outcome, Settled, Tell, Told};
 use crate::base::batch::{Batch, Span};
 
 /// Delivers batches one after the other, oldest first. Returns when the channel is closed and all is settled, or at
@@ -21,11 +21,11 @@ use crate::base::batch::{Batch, Span};
 pub async fn lane(
     destination: Arc<Destination>,
     batches: mpsc::Receiver<Batch>,
-    settle: Arc<Settle>,
+    tell: Arc<Tell>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let number = destination.lanes.fetch_add(1, Ordering::Relaxed);
-    let lane = Lane { destination: &destination, number, settle: &*settle, held: Held::default() };
+    let lane = Lane { destination: &destination, number, tell: &*tell, held: Held::default() };
     let result = tokio::select! {
         biased;
         () = stopped(&mut stop) => Ok(()),
@@ -45,7 +45,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Lane<'a> {
     destination: &'a Destination,
     number: u32,
-    settle: &'a Settle,
+    tell: &'a Tell,
     held: Held<'a>,
 }
 
@@ -64,14 +64,14 @@ impl Lane<'_> {
 impl<'a> Lane<'a> {
     async fn deliver(&mut self, mut batch: Batch) -> Result<(), Error> {
         if batch.items == 0 {
-            (self.settle)(all_delivered(&batch, None));
+            (self.tell)(all_delivered(&batch, None));
             return Ok(());
         }
         match &self.destination.end {
             End::Store(store) => self.go_on(Delivery::new(self.destination, store, self.number, &mut batch)).await,
             End::Local(writer) => {
                 let (batch, written, _locked) = append(self.destination, self.number, writer, batch).await?;
-                (self.settle)(all_delivered(&batch, written));
+                (self.tell)(all_delivered(&batch, written));
                 Ok(())
             }
         }
@@ -80,8 +80,10 @@ impl<'a> Lane<'a> {
     async fn go_on(&mut self, mut delivery: Delivery<'a>) -> Result<(), Error> {
         delivery.settle_all().await?;
         if delivery.is_settled() {
-            (self.settle)(Settled { number: delivery.number(), outcomes: delivery.outcomes(), written: None });
+            let settled = Settled { number: delivery.number(), outcomes: delivery.outcomes(), written: None };
+            (self.tell)(Told::Settled(settled));
         } else {
+            (self.tell)(Told::PutBy(delivery.number()));
             self.held.put(delivery);
         }
         let standing = &self.destination.standing;
@@ -91,7 +93,7 @@ impl<'a> Lane<'a> {
     }
 }
 
-fn all_delivered(batch: &Batch, written: Option<u64>) -> Settled {
+fn all_delivered(batch: &Batch, written: Option<u64>) -> Told {
     let delivered = |span: &Span| Outcome { span: span.clone(), delivered: span.items, repeated: 0, parked: 0 };
-    Settled { number: batch.number, outcomes: batch.spans.iter().map(delivered).collect(), written }
+    Told::Settled(Settled { number: batch.number, outcomes: batch.spans.iter().map(delivered).collect(), written })
 }

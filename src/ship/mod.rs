@@ -104,8 +104,17 @@ pub struct Settled {
     pub written: Option<u64>,
 }
 
-/// Told of each batch that is settled.
-pub type Settle = dyn Fn(Settled) + Send + Sync;
+/// What a lane tells of its batches.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Some items of the batch with this number wait for their own index; later batches go on.
+    PutBy(u64),
+    /// All items have their fate.
+    Settled(Settled),
+}
+
+/// Told of each batch.
+pub type Tell = dyn Fn(Told) + Send + Sync;
 
 /// Why a lane cannot go on. Nothing that it had is settled.
 #[derive(Debug, thiserror::Error)]

@@ -51,3 +51,35 @@ fn while_the_queue_is_full_no_file_is_let_go() {
     shared.settled(0);
     letting_go.join().unwrap();
 }
+
+/// E5: what one index does not take stays in the queue, and what comes after it is sent.
+#[tokio::test]
+async fn a_frame_that_waits_for_its_index_holds_up_no_other() {
+    let (folder, tracker) = (tempfile::tempdir().unwrap(), Arc::new(Tracker::open(None).unwrap()));
+    let (queue, _) = Queue::open(folder.path(), Limits { bytes: u64::MAX, age_ms: None }).unwrap();
+    let (outlet, mut batches) = outlet(queue, &tracker);
+    let (outlet, shared) = {
+        let (three, shared) = ([(); 3].map(|()| batch(&tracker)), Arc::clone(&outlet.shared));
+        let filling = tokio::task::spawn_blocking(move || {
+            three.into_iter().for_each(|batch| outlet.hand_over(batch, false));
+            outlet
+        });
+        (filling.await.unwrap(), shared)
+    };
+    let (queue, (_stop, stopped)) = (shared.queue().unwrap(), watch::channel(false));
+    assert_eq!(queue.frames(), 3, "the one in the lane too");
+    tokio::spawn(drain(Arc::clone(&shared), outlet.lane.clone(), stopped));
+    let in_lane = batches.recv().await.unwrap().number;
+    shared.put_by(in_lane);
+    for _ in 0..2 {
+        let next = tokio::time::timeout(Duration::from_secs(20), batches.recv()).await;
+        shared.settled(next.expect("the next one is sent").unwrap().number);
+    }
+    while queue.frames() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(queue.settled(), 0, "and a crash brings it back");
+    assert!(outlet.has_room(), "nothing new goes through the queue for its sake");
+    shared.settled(in_lane);
+    assert_eq!((queue.frames(), queue.settled()), (0, 3));
+}

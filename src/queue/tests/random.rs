@@ -14,6 +14,9 @@ enum Action {
     Push(usize),
     Take,
     Done,
+    PutBy,
+    /// One of those that were put by, counted from the oldest.
+    DonePutBy(usize),
     DropOldest,
     /// As with a checkpoint: what is settled is forgotten.
     Forget,
@@ -33,6 +36,8 @@ fn action() -> impl Strategy<Value = Action> {
         12 => (0_usize..900).prop_map(Action::Push),
         6 => Just(Action::Take),
         6 => Just(Action::Done),
+        2 => Just(Action::PutBy),
+        2 => (0_usize..4).prop_map(Action::DonePutBy),
         2 => Just(Action::DropOldest),
         3 => Just(Action::Forget),
         3 => Just(Action::Reopen),
@@ -58,6 +63,7 @@ struct Model {
     pushed: u64,
     waiting: VecDeque<u64>,
     taken: Option<u64>,
+    put_by: BTreeSet<u64>,
     next: u64,
     /// The first number of this run.
     first_own: u64,
@@ -82,6 +88,7 @@ impl Model {
             pushed: 0,
             waiting: VecDeque::new(),
             taken: None,
+            put_by: BTreeSet::new(),
             next: 0,
             first_own: 0,
             forgotten: 0,
@@ -97,6 +104,15 @@ impl Model {
             Action::Take => self.take(),
             Action::Done => {
                 self.queue.done(self.taken.take().unwrap_or(u64::MAX));
+            }
+            Action::PutBy => {
+                assert!(self.queue.put_by(self.taken.unwrap_or(u64::MAX)));
+                self.put_by.extend(self.taken.take());
+            }
+            Action::DonePutBy(which) => {
+                let number = self.put_by.iter().copied().nth(which % self.put_by.len().max(1));
+                self.queue.done(number.unwrap_or(u64::MAX));
+                number.map(|number| self.put_by.remove(&number));
             }
             Action::DropOldest => self.drop_oldest(),
             Action::Forget => self.forget(),
@@ -119,7 +135,7 @@ impl Model {
 
     /// The frames that are not settled.
     fn here(&self) -> impl Iterator<Item = u64> {
-        self.taken.into_iter().chain(self.waiting.iter().copied())
+        self.put_by.iter().copied().chain(self.taken).chain(self.waiting.iter().copied())
     }
 
     fn settled(&self) -> u64 {
@@ -211,6 +227,7 @@ impl Model {
         self.first_own = self.next;
         self.waiting = found.into();
         self.taken = None;
+        self.put_by.clear();
         self.queue = queue;
     }
 

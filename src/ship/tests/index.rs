@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::super::{Destination, Error, Settled, lane};
+use super::super::{Destination, Error, Settled, Told, lane};
 use super::bulk::{Documents, take};
 use super::server::{Server, say};
 use super::{batch, destination};
@@ -65,8 +65,12 @@ fn start(destination: &Arc<Destination>) -> Running {
     let (stop, stopped) = watch::channel(false);
     let settled: Arc<Mutex<Vec<Settled>>> = Arc::default();
     let log = Arc::clone(&settled);
-    let settle = Arc::new(move |one| log.lock().unwrap().push(one));
-    let task = tokio::spawn(lane(Arc::clone(destination), take, settle, stopped));
+    let tell = Arc::new(move |told| {
+        if let Told::Settled(one) = told {
+            log.lock().unwrap().push(one);
+        }
+    });
+    let task = tokio::spawn(lane(Arc::clone(destination), take, tell, stopped));
     Running { give, settled, stop, task }
 }
 

@@ -21,7 +21,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::sync::{mpsc, watch};
 
-use super::{Config, Destination, ParkedRecord, Settled, lane};
+use super::{Config, Destination, ParkedRecord, Settled, Told, lane};
 use crate::base::batch::{Batch, Span};
 use crate::base::chunk::tests::chunk;
 use crate::base::metrics::Metrics;
@@ -101,8 +101,12 @@ async fn ship(destination: &Arc<Destination>, batches: Vec<Batch>) -> Counts {
             give.send(batch).await.unwrap();
         }
     };
-    let settle = Arc::new(move |one| log.lock().unwrap().push(one));
-    let both = async { tokio::join!(sending, lane(Arc::clone(destination), take, settle, stopped)) };
+    let tell = Arc::new(move |told| {
+        if let Told::Settled(one) = told {
+            log.lock().unwrap().push(one);
+        }
+    });
+    let both = async { tokio::join!(sending, lane(Arc::clone(destination), take, tell, stopped)) };
     let ((), result) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("all is settled in time");
     result.unwrap();
     let settled = settled.lock().unwrap();
@@ -155,8 +159,8 @@ async fn a_lane_that_is_told_to_stop_leaves_its_batch_unsettled() {
     let (give, take) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
     give.send(batch("{}\n{}\n", 1)).await.unwrap();
-    let settle = Arc::new(|_| panic!("nothing is settled"));
-    let running = tokio::spawn(lane(destination, take, settle, stopped));
+    let tell = Arc::new(|_| panic!("nothing is settled"));
+    let running = tokio::spawn(lane(destination, take, tell, stopped));
     tokio::time::sleep(Duration::from_millis(50)).await;
     stop.send(true).unwrap();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap().unwrap();
