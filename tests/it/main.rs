@@ -10,6 +10,7 @@ mod files;
 mod generate;
 mod harness;
 mod large;
+mod leaks;
 mod limits;
 mod local;
 mod outage;
@@ -18,3 +19,7 @@ mod secure;
 mod store;
 mod stores;
 mod tidy;
+/// HTTP on bare sockets, as the chaos tests speak it.
+#[allow(dead_code)]
+#[path = "../chaos/http.rs"]
+mod wire;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::checker::Checker;
 use crate::generate::Generator;
-use crate::harness::{Agent, Ground, PATIENCE, now_ms, unique, wait_until};
+use crate::harness::{Agent, Ground, PATIENCE, now_ms, unique, wait_until, wait_until_within};
 use crate::store::Store;
 
 /// Of the bytes read, at most, in the queue.
@@ -121,7 +121,8 @@ fn kill_and_start(ground: &Ground, agent: Agent) -> Agent {
 }
 
 fn wait_until_all_are_let_go(agent: &Agent) {
-    wait_until("deleted files to be read and let go", || (deleted_files(agent) == 0).then_some(()));
+    let is_done = || (deleted_files(agent) == 0).then_some(());
+    wait_until_within(PATIENCE * 5, "deleted files to be read and let go", is_done);
 }
 
 mod es8 {
