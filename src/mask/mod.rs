@@ -22,7 +22,7 @@ use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detect::{DETECTORS, Search};
+use detect::{DETECTORS, Search, pem};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
@@ -33,6 +33,8 @@ const HELD: &str = "[held]";
 pub struct Masker {
     rules: Rules,
     enabled: bool,
+    /// The row of private keys, if it is on.
+    pem: Option<usize>,
     /// Of detectors, then of rules.
     names: Vec<String>,
 }
@@ -152,7 +154,9 @@ impl Masker {
         let rules = config.compile()?;
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        Ok(Self { rules, enabled: config.enabled, names })
+        let pem = DETECTORS.iter().position(|one| one.name == "private_key");
+        let pem = pem.filter(|row| rules.search.wanted.contains(*row));
+        Ok(Self { rules, enabled: config.enabled, pem, names })
     }
 
     /// Masks the fixed fields of a source.
@@ -186,8 +190,15 @@ impl Masker {
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
         scratch.restart(self.names.len(), &self.rules.search);
-        for record in &records.items {
-            let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
+        let mut lines = Lines::default();
+        for (index, record) in records.items.iter().enumerate() {
+            let done = match self.pem.filter(|_| self.enabled) {
+                Some(row) if lines.is_last_of_key(text, record, records.items.get(index + 1)) => {
+                    Ok(Some(scratch.replace(row)))
+                }
+                _ if self.enabled => self.record(text, record, scratch),
+                _ => Ok(None),
+            };
             match done {
                 Ok(None) => scratch.keep(record),
                 Ok(Some(start)) => scratch.keep_aside(record, start),
@@ -240,6 +251,14 @@ impl Scratch {
         self.buffers.look.restart(search);
     }
 
+    /// Writes the tag of a detector alone.
+    fn replace(&mut self, row: usize) -> usize {
+        let start = self.rewritten.len();
+        self.rewritten.push_str(DETECTORS[row].tag);
+        self.hits[row] += 1;
+        start
+    }
+
     fn keep(&mut self, record: &Record) {
         self.records.push(Rewritten { record: *record, aside: false, start: record.start, end: record.end });
     }
@@ -247,6 +266,28 @@ impl Scratch {
     fn keep_aside(&mut self, record: &Record, start: usize) {
         let (start, end) = (offset(start), offset(self.rewritten.len()));
         self.records.push(Rewritten { record: *record, aside: true, start, end });
+    }
+}
+
+/// What the lines of one chunk tell of each other: the last line of a private key that is logged line by line is too
+/// short to be told alone.
+#[derive(Debug, Default)]
+struct Lines {
+    /// The line before is of a key.
+    in_key: bool,
+}
+
+impl Lines {
+    /// Whether the line at hand is a key's last.
+    fn is_last_of_key(&mut self, text: &str, record: &Record, next: Option<&Record>) -> bool {
+        let line = |record: &Record| text.as_bytes()[record.start as usize..record.end as usize].trim_ascii();
+        let this = line(record);
+        let was_in_key = std::mem::replace(&mut self.in_key, pem::is_body_line(this));
+        if self.in_key || !pem::may_end_body(this) {
+            return false;
+        }
+        self.in_key = was_in_key || next.is_some_and(|next| pem::ends_block(line(next)));
+        self.in_key
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 pub(super) use edges::{is_word, starts_word};
 pub(super) use found::{Found, Span};
 pub(super) use search::Search;
-pub(super) use secrets::is_harmless;
+pub(super) use secrets::{is_harmless, pem};
 
 use super::keys::Keys;
 

@@ -1,6 +1,6 @@
 //! Secrets that are told by a published prefix, `ghp_`. One pass for all prefixes. Knows no vendor's rules.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::{DETECTORS, Finder, Found, Set};
 
@@ -11,23 +11,29 @@ type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
 #[derive(Debug)]
 pub(super) struct Tokens {
     rows: Set,
-    /// Row and check of each prefix.
-    by_prefix: Vec<(usize, Check)>,
+    /// Row and check of each prefix, and of all that it begins with.
+    by_prefix: Vec<Vec<(usize, Check)>>,
     prefixes: Option<AhoCorasick>,
 }
 
 impl Tokens {
     pub(super) fn new(wanted: Set) -> Self {
-        let (mut rows, mut by_prefix, mut all) = (Set::default(), Vec::new(), Vec::new());
+        let (mut rows, mut all) = (Set::default(), Vec::new());
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             if let Finder::Token { prefixes, check } = detector.finder {
                 rows.insert(row);
-                all.extend(prefixes);
-                by_prefix.extend(prefixes.iter().map(|_| (row, check as Check)));
+                all.extend(prefixes.iter().map(|prefix| (*prefix, row, check as Check)));
             }
         }
+        let begun = |whole: &str| {
+            let parts = all.iter().filter(|(prefix, ..)| whole.starts_with(prefix));
+            parts.map(|&(_, row, check)| (row, check)).collect()
+        };
+        let by_prefix = all.iter().map(|(prefix, ..)| begun(prefix)).collect();
         // "Leftmost" lets the crate search with vector instructions.
-        let build = |all: &Vec<&str>| AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(all);
+        let build = |all: &[(&str, usize, Check)]| {
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all.iter().map(|(prefix, ..)| prefix))
+        };
         let prefixes = (!all.is_empty()).then(|| build(&all).expect("a few prefixes make a small automaton"));
         Self { rows, by_prefix, prefixes }
     }
@@ -37,22 +43,31 @@ impl Tokens {
     }
 
     pub(super) fn seek(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        self.hits(bytes, from).map(|(_, start, _)| start).next()
+        self.next(bytes, from).map(|(_, start, _)| start.max(from))
     }
 
     pub(super) fn find(&self, text: &str, found: &mut Found) {
-        for (row, start, end) in self.hits(text.as_bytes(), 0) {
+        let mut at = 0;
+        while let Some((row, start, end)) = self.next(text.as_bytes(), at) {
             found.begin(row);
             found.push(start, end);
+            at = at.max(end);
         }
     }
 
-    /// Row, start and end of each token whose prefix is at or after `from`.
-    fn hits(&self, bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        let prefixes = self.prefixes.iter().flat_map(move |prefixes| prefixes.find_iter(&bytes[from..]));
-        prefixes.filter_map(move |hit| {
-            let (row, check) = self.by_prefix[hit.pattern().as_usize()];
-            check(bytes, from + hit.start()).map(|(start, end)| (row, start, end))
-        })
+    /// Row, start and end of the first token whose prefix is at or after `from`.
+    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize, usize)> {
+        let prefixes = self.prefixes.as_ref()?;
+        let mut at = from;
+        loop {
+            let hit = prefixes.find(Input::new(bytes).span(at.min(bytes.len())..bytes.len()))?;
+            let judged =
+                |&(row, check): &(usize, Check)| check(bytes, hit.start()).map(|(start, end)| (row, start, end));
+            if let Some(token) = self.by_prefix[hit.pattern().as_usize()].iter().find_map(judged) {
+                return Some(token);
+            }
+            // Another prefix may begin within this one.
+            at = hit.start() + 1;
+        }
     }
 }

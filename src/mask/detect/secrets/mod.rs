@@ -1,9 +1,13 @@
 //! Secrets: passwords, keys, tokens, sessions.
 
 mod authorization;
+mod clouds;
+mod jwt;
 mod named;
+pub(in crate::mask) mod pem;
 mod url;
 mod vendors;
+mod word;
 
 pub(in crate::mask) use named::is_harmless;
 
@@ -62,5 +66,28 @@ pub(super) static ROWS: &[Detector] = &[
         ],
         spared: &["http://host:8080/a@b", "https://example.com/@user", "amqp://guest@mq", "ftp://u:@h"],
     },
+    Detector {
+        name: "private_key",
+        tag: "[private_key]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the markers; of a line alone, its length and that it is nothing but mixed Base64",
+        source: "RFC 7468, 4880, 1421",
+        finder: Finder::Own { seek: pem::seek, find: pem::find },
+        masked: pem::MASKED,
+        spared: pem::SPARED,
+    },
+    jwt::JWT,
     vendors::GITHUB,
+    vendors::GITLAB,
+    vendors::SLACK,
+    vendors::STRIPE,
+    vendors::TELEGRAM,
+    vendors::NPM,
+    vendors::PYPI,
+    vendors::ANTHROPIC,
+    vendors::OPENAI,
+    clouds::AWS,
+    clouds::GCP,
+    clouds::AZURE,
 ];
