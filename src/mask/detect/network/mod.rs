@@ -1,6 +1,7 @@
 //! Addresses of machines.
 
 mod address;
+mod mac;
 
 use super::{Detector, Finder, Group};
 
@@ -28,6 +29,30 @@ pub(super) static ROWS: &[Detector] = &[
             ("from [2001:db8::1]:443", "from [[ipv6]]:443"),
             ("::ffff:1.2.3.4 and fe80::1%eth0", "[ipv6] and [ipv6]%eth0"),
         ],
-        spared: &["12:34:56", "std::fmt", "a::b", "00:1b:44:11:3a:b7", "::"],
+        spared: &["12:34:56", "std::fmt", "a::b", "00:1b:44:11:3a", "::"],
+    },
+    Detector {
+        name: "mac",
+        tag: "[mac]",
+        group: Group::Network,
+        default: false,
+        proof: "six bytes in hexadecimal with one kind of separator, or three groups of four digits with dots",
+        source: "IEEE 802, clause 8",
+        finder: Finder::Own { seek: mac::seek, find: mac::find },
+        masked: &[
+            ("from 00:1b:44:11:3a:b7, up", "from [mac], up"),
+            ("HW=00-1B-44-11-3A-B7", "HW=[mac]"),
+            ("port 001b.4411.3ab7.", "port [mac]."),
+        ],
+        spared: &[
+            "12:34:56",
+            "2025-06-05 12:34:56",
+            "00:1b:44:11:3a",
+            "00:1b:44:11:3a:b7:00:01",
+            "1.2.3.4",
+            "00:1b:44:11:3a:bg",
+            "00-1b:44-11:3a-b7",
+            "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+        ],
     },
 ];
