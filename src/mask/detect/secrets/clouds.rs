@@ -6,12 +6,14 @@ use crate::mask::detect::edges::{ends_word, starts_word};
 
 /// Between a name and its value: `="`, `" : "`, `>`.
 const LONGEST_GAP: usize = 12;
+/// No name is longer.
+const LONGEST_NAME: usize = 32;
 /// Of a secret access key.
 const AWS_SECRET: usize = 40;
 /// Of an access key's id, with its prefix.
 const AWS_ID: usize = 20;
-/// Base64 of 64 bytes, without padding; shared keys of buses and hubs are of 32.
-const AZURE_KEYS: [usize; 2] = [86, 43];
+/// Base64 of 64 bytes, without padding.
+const AZURE_KEY: usize = 86;
 /// Base64 of an HMAC-SHA256, without padding.
 const AZURE_SIGNATURE: usize = 43;
 
@@ -58,7 +60,7 @@ fn aws(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     if bytes[at] != b'A' {
         let name = 16;
         let start = after_gap(bytes, at + if bytes[at..].starts_with(b"ecretAccessKey") { name - 2 } else { name })?;
-        return base64_of(bytes, start, &[AWS_SECRET]);
+        return base64_of(bytes, start, AWS_SECRET);
     }
     let is_id = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let is_whole = starts_word(bytes, at) && ends_word(bytes, at + AWS_ID);
@@ -101,26 +103,13 @@ pub(super) const AZURE: Detector = Detector {
     source: "learn.microsoft.com/azure/storage/common, \"Configure connection strings\", \"Shared access signatures\"; \
              learn.microsoft.com/purview, \"Azure AD client access key\"",
     finder: Finder::Token {
-        prefixes: &[
-            "AccountKey",
-            "accountKey",
-            "account_key",
-            "SharedAccessKey",
-            "sharedAccessKey",
-            "sig=",
-            "7Q~",
-            "8Q~",
-        ],
+        prefixes: &["AccountKey", "accountKey", "account_key", "sig=", "7Q~", "8Q~"],
         check: azure,
     },
     masked: &[
         (
             "AccountName=x;AccountKey=EXAMPLE/example+EXAMPLE/example+EXAMPLE/example+EXAMPLE/example+EXAMPLE/example+000000==;EndpointSuffix=y",
             "AccountName=x;AccountKey=[azure_key];EndpointSuffix=y",
-        ),
-        (
-            "SharedAccessKeyName=x;SharedAccessKey=EXAMPLE/example+EXAMPLE/example+00000000000=",
-            "SharedAccessKeyName=x;SharedAccessKey=[azure_key]",
         ),
         (
             "?sv=2022-11-02&sig=EXAMPLE%2Fexample%2BEXAMPLE%2Fexample%2B00000000000%3D&se=1",
@@ -136,8 +125,8 @@ fn azure(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         b'7' | b'8' => azure_client(bytes, at),
         b's' if bytes[at..].starts_with(b"sig=") => azure_signature(bytes, at + 4).filter(|_| starts_word(bytes, at)),
         _ => {
-            let name = head(bytes, at, |byte| is_letter(byte) || byte == b'_').len();
-            base64_of(bytes, after_gap(bytes, at + name)?, &AZURE_KEYS)
+            let name = head(bytes, at, LONGEST_NAME, |byte| is_letter(byte) || byte == b'_').len();
+            base64_of(bytes, after_gap(bytes, at + name)?, AZURE_KEY)
         }
     }
 }
@@ -146,7 +135,7 @@ fn azure(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 fn azure_client(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
     let is_body = |byte: u8| is_dashed(byte) || matches!(byte, b'.' | b'~');
     let start = mark.checked_sub(3)?;
-    let rest = head(bytes, mark + 3, is_body);
+    let rest = head(bytes, mark + 3, 64, is_body);
     let length = rest.len() - rest.iter().rev().take_while(|&&byte| byte == b'.').count();
     let is_form = bytes[start..mark].iter().all(|&byte| is_body(byte)) && (31..=34).contains(&length);
     (is_form && starts_word(bytes, start)).then_some((start, mark + 3 + length))
@@ -177,10 +166,10 @@ fn after_gap(bytes: &[u8], at: usize) -> Option<usize> {
     (1..=LONGEST_GAP).contains(&length).then_some(at + length)
 }
 
-/// The Base64 word at `start`, if it has one of these lengths without padding.
-fn base64_of(bytes: &[u8], start: usize, lengths: &[usize]) -> Option<(usize, usize)> {
-    let length = head(bytes, start, is_base64).len();
+/// The Base64 word at `start`, if it is so long without padding.
+fn base64_of(bytes: &[u8], start: usize, wanted: usize) -> Option<(usize, usize)> {
+    let length = head(bytes, start, wanted + 1, is_base64).len();
     let end = start + length;
-    let padding = head(bytes, end, |byte| byte == b'=').len().min(2);
-    (lengths.contains(&length) && ends_word(bytes, end + padding)).then_some((start, end + padding))
+    let padding = head(bytes, end, 2, |byte| byte == b'=').len();
+    (length == wanted && ends_word(bytes, end + padding)).then_some((start, end + padding))
 }

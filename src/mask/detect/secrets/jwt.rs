@@ -17,6 +17,10 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// With certificates in it.
+const LONGEST_HEADER: usize = 16 * 1024;
+/// Behind a dash or underscore of the same word, so that judging many takes no longer than reading them.
+const LONGEST_WITHIN: usize = 256;
 /// Of an encrypted one.
 const MOST_PARTS: usize = 5;
 
@@ -47,7 +51,9 @@ fn jwt(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     if !starts_word(bytes, at) {
         return None;
     }
-    let header_end = at + head(bytes, at, is_part).len();
+    let is_within = at.checked_sub(1).is_some_and(|before| is_part(bytes[before]));
+    let most = if is_within { LONGEST_WITHIN } else { LONGEST_HEADER };
+    let header_end = at + head(bytes, at, most, is_part).len();
     let header = object(&bytes[at..header_end]).filter(|_| bytes.get(header_end) == Some(&b'.'))?;
     let mut end = header_end;
     let mut parts = 1;

@@ -1,6 +1,6 @@
 //! Tokens of services, by the prefixes that they publish. Clouds are next door.
 
-use super::word::{Body, head, is_base64, is_dashed, is_letter, is_mixed, is_underscored, word};
+use super::word::{Body, has_digit, head, is_base64, is_dashed, is_letter, is_mixed, is_underscored, word};
 use super::{Detector, Finder, Group};
 use crate::mask::detect::edges::starts_word;
 
@@ -12,6 +12,8 @@ const CHECKSUM_LENGTH: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// What OpenAI's keys have within them.
 const OPENAI_MARK: &[u8] = b"T3BlbkFJ";
+/// The mark stands within so many bytes.
+const LONGEST_OPENAI: usize = 256;
 /// Of a Telegram token after its colon.
 const TELEGRAM_SECRET: usize = 35;
 
@@ -132,8 +134,7 @@ fn slack(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         return slack_webhook(bytes, at + "hooks.slack.com".len());
     }
     let is_body = |byte| is_dashed(byte) || matches!(byte, b'.' | b'%');
-    let has_digit = head(bytes, at, is_body).iter().any(u8::is_ascii_digit);
-    if has_digit { word(bytes, at, 5, Body { is: is_body, least: 12 }) } else { None }
+    if has_digit(bytes, at, is_body) { word(bytes, at, 5, Body { is: is_body, least: 12 }) } else { None }
 }
 
 /// `/services/T…/B…/…`, also of workflows and triggers.
@@ -171,8 +172,11 @@ fn stripe(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     } else {
         8
     };
-    let has_digit = head(bytes, at + prefix, is_underscored).iter().any(u8::is_ascii_digit);
-    if has_digit { word(bytes, at, prefix, Body { is: is_underscored, least: 16 }) } else { None }
+    if has_digit(bytes, at + prefix, is_underscored) {
+        word(bytes, at, prefix, Body { is: is_underscored, least: 16 })
+    } else {
+        None
+    }
 }
 
 pub(super) const TELEGRAM: Detector = Detector {
@@ -255,8 +259,7 @@ pub(super) const ANTHROPIC: Detector = Detector {
     finder: Finder::Token {
         prefixes: &["sk-ant-"],
         check: |bytes, at| {
-            let has_digit = head(bytes, at, is_dashed).iter().any(u8::is_ascii_digit);
-            if has_digit { word(bytes, at, 7, Body { is: is_dashed, least: 20 }) } else { None }
+            if has_digit(bytes, at, is_dashed) { word(bytes, at, 7, Body { is: is_dashed, least: 20 }) } else { None }
         },
     },
     masked: &[(
@@ -289,7 +292,7 @@ pub(super) const OPENAI: Detector = Detector {
 
 /// Keys of projects have the mark too; one that lost it is told by its prefix and kinds of letters.
 fn openai(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let body = head(bytes, at + 3, is_dashed);
+    let body = head(bytes, at + 3, LONGEST_OPENAI, is_dashed);
     let is_marked = memchr::memmem::find(body, OPENAI_MARK).is_some();
     let is_named = [&b"proj-"[..], b"svcacct-", b"admin-"].iter().any(|name| body.starts_with(name));
     let is_whole = is_named || (body.len() >= 48 && body.iter().all(u8::is_ascii_alphanumeric));

@@ -2,8 +2,8 @@
 
 use crate::mask::detect::edges::starts_word;
 
-/// See [`head`].
-const LONGEST_HEAD: usize = 256;
+/// A token has a digit in its first so many bytes.
+const DIGIT_WITHIN: usize = 64;
 
 /// What follows a prefix.
 pub(super) struct Body {
@@ -24,9 +24,14 @@ pub(super) fn word(bytes: &[u8], at: usize, prefix: usize, body: Body) -> Option
 }
 
 /// The beginning of a word: enough to judge it by, and short, so that judging many takes no longer than reading them.
-pub(super) fn head(bytes: &[u8], from: usize, is: fn(u8) -> bool) -> &[u8] {
+pub(super) fn head(bytes: &[u8], from: usize, most: usize, is: fn(u8) -> bool) -> &[u8] {
     let rest = bytes.get(from..).unwrap_or_default();
-    &rest[..rest.iter().take(LONGEST_HEAD).take_while(|&&byte| is(byte)).count()]
+    &rest[..rest.iter().take(most).take_while(|&&byte| is(byte)).count()]
+}
+
+/// Whether a digit is near the beginning of a word.
+pub(super) fn has_digit(bytes: &[u8], from: usize, is: fn(u8) -> bool) -> bool {
+    head(bytes, from, DIGIT_WITHIN, is).iter().any(u8::is_ascii_digit)
 }
 
 pub(super) const fn is_letter(byte: u8) -> bool {
