@@ -22,6 +22,8 @@ pub struct Config {
     pub keys: Vec<String>,
     /// Whole names whose values are not secret, though they look it: `next_page_token`.
     pub except_keys: Vec<String>,
+    /// Words in Base64 are decoded and searched too; one that holds anything is replaced whole.
+    pub base64: bool,
     /// The user's own rules, in order.
     pub rule: Vec<RuleConfig>,
 }
@@ -33,6 +35,7 @@ impl Default for Config {
             detect: vec!["default".to_owned()],
             keys: Vec::new(),
             except_keys: Vec::new(),
+            base64: false,
             rule: Vec::new(),
         }
     }
@@ -78,7 +81,7 @@ impl Config {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys)), rules })
+        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys), self.base64), rules })
     }
 
     fn wanted(&self, faults: &mut Vec<Fault>) -> Set {

@@ -1,4 +1,5 @@
-//! Names whose values are secret: `password`, `accessToken`, `X-Api-Key`. Knows names only, not where values end.
+//! Names whose values are secret, `password`, `accessToken`, `X-Api-Key`, or personal, `first_name`. Knows names only, not
+//! where values end.
 
 use super::detect::{is_word, starts_word};
 
@@ -34,6 +35,13 @@ const ANYWHERE: &[&str] = &[
     "пароль",
     "пароли",
     "токен",
+    "секрет",
+    "секреты",
+    "секретный_ключ",
+    "закрытый_ключ",
+    "ключ_доступа",
+    "ключ_api",
+    "api_ключ",
 ];
 
 /// Names that are secret only as whole words: `user_pwd`, not `cpwd`.
@@ -42,6 +50,54 @@ const WORDS: &[&str] =
 
 /// Names whose value is a list of `name=value;`, only as whole words.
 const LISTS: &[&str] = &["cookie", "cookies", "set_cookie"];
+
+/// Names that are secret, as whole words, if the value looks drawn by lot: keys of a cache have names too.
+const IF_RANDOM: &[&str] = &["key", "auth", "sid", "session", "signature", "ключ", "сессия", "сеанс", "подпись"];
+
+/// Names whose value is of a person, as whole words. Only those that say so: `name`, `address` and `имя` are of things
+/// as often; `email` and numbers with check digits have detectors that see their values. Telephone and card numbers have
+/// them too, but no detector can be sure of one without a country code or with a digit mistyped.
+const PERSONAL: &[&str] = &[
+    "first_name",
+    "last_name",
+    "middle_name",
+    "second_name",
+    "given_name",
+    "family_name",
+    "maiden_name",
+    "full_name",
+    "surname",
+    "patronymic",
+    "cardholder",
+    "cardholder_name",
+    "card_holder",
+    "fio",
+    "фио",
+    "фамилия",
+    "отчество",
+    "фамилия_имя_отчество",
+    "passport",
+    "passport_number",
+    "passport_no",
+    "passport_series",
+    "паспорт",
+    "паспорта",
+    "паспортные_данные",
+    "birth_date",
+    "birthdate",
+    "birthday",
+    "date_of_birth",
+    "dob",
+    "дата_рождения",
+    "phone",
+    "phone_number",
+    "telephone",
+    "телефон",
+    "телефона",
+    "card_number",
+    "card_no",
+    "номер_карты",
+];
 
 /// Size of the table of name endings.
 const ENDINGS: usize = 1024;
@@ -53,6 +109,17 @@ pub(super) enum Kind {
     Value,
     /// `name=value; name=value`, as in a cookie.
     List,
+    /// One word, secret only if it looks drawn by lot.
+    Random,
+    /// Not secret but personal: a few words.
+    Personal,
+}
+
+impl Kind {
+    /// Whether it is the row `personal` that masks it.
+    pub(super) fn is_personal(self) -> bool {
+        self == Self::Personal
+    }
 }
 
 /// All secret names, ready to be compared from their ends.
@@ -83,6 +150,8 @@ impl Keys {
         WORDS.iter().for_each(|name| keys.insert(name, false, Kind::Value));
         LISTS.iter().for_each(|name| keys.insert(name, false, Kind::List));
         own.iter().for_each(|name| keys.insert(name, false, Kind::Value));
+        IF_RANDOM.iter().for_each(|name| keys.insert(name, false, Kind::Random));
+        PERSONAL.iter().for_each(|name| keys.insert(name, false, Kind::Personal));
         keys
     }
 

@@ -1,14 +1,14 @@
 //! The first look: where in a whole chunk's text may anything be? Each seeker's next place is sought once and kept, so
 //! that all lines and strings before the nearest cost one comparison. Decides nothing.
 
-use super::detect::{Search, Set};
-use super::escapes::ESCAPES;
+use super::detect::{Search, Set, seek_base64};
+use super::wrappings::{seek_escape, seek_look_alike};
 
 /// The next place of each seeker in one text. Must be asked for ranges of the same text, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Look {
-    /// One past each seeker's next place; 0 before it was first sought, `usize::MAX` when there is none. The last is
-    /// that of escapes, which may hide something from the others.
+    /// One past each seeker's next place; 0 before it was first sought, `usize::MAX` when there is none. Behind them those
+    /// of wrappings, which may hide something from the others.
     next: Vec<usize>,
     /// The least of them.
     nearest: usize,
@@ -19,7 +19,7 @@ pub(super) struct Look {
 pub(super) struct Signs {
     /// These detectors have a place in it.
     pub(super) set: Set,
-    /// It has an escape that may hide more.
+    /// It has a wrapping that may hide more.
     pub(super) escapes: bool,
 }
 
@@ -27,7 +27,7 @@ impl Look {
     /// Begins with another text.
     pub(super) fn restart(&mut self, search: &Search) {
         self.next.clear();
-        self.next.resize(search.seekers.len() + 1, 0);
+        self.next.resize(search.seekers.len() + wrappings(search).len(), 0);
         self.nearest = 0;
     }
 
@@ -47,7 +47,7 @@ impl Look {
         if self.place(text, start, end, search).is_some() {
             let seen = search.seekers.iter().zip(&self.next).filter(|(_, next)| **next <= end);
             seen.for_each(|(seeker, _)| signs.set = signs.set.union(seeker.rows));
-            signs.escapes = self.next.last().is_some_and(|next| *next <= end);
+            signs.escapes = self.next[search.seekers.len()..].iter().any(|next| *next <= end);
         }
         signs
     }
@@ -57,10 +57,18 @@ impl Look {
         for (index, next) in self.next.iter_mut().enumerate().filter(|(_, next)| **next <= start) {
             let place = match search.seekers.get(index) {
                 Some(seeker) => search.seek(seeker, bytes, start),
-                None => ESCAPES.find(&bytes[start..]).map(|at| start + at),
+                None => wrappings(search)[index - search.seekers.len()](bytes, start),
             };
             *next = place.map_or(usize::MAX, |at| at + 1);
         }
         self.nearest = self.next.iter().copied().min().unwrap_or(usize::MAX);
     }
+}
+
+/// Seeks the next place at or after one.
+type Seek = fn(bytes: &[u8], from: usize) -> Option<usize>;
+
+/// What seeks the next wrapping, by kind.
+const fn wrappings(search: &Search) -> &'static [Seek] {
+    if search.base64 { &[seek_escape, seek_look_alike, seek_base64] } else { &[seek_escape, seek_look_alike] }
 }

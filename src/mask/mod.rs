@@ -12,6 +12,7 @@ mod look;
 mod object;
 mod rewrite;
 mod rules;
+mod wrappings;
 
 use std::borrow::Cow;
 

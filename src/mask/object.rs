@@ -5,8 +5,9 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detect::{DETECTORS, SECRET, is_harmless};
-use super::rewrite::Rewriter;
+use super::detect::{DETECTORS, is_harmless, is_random};
+use super::keys::Kind;
+use super::rewrite::{Rewriter, row_of};
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
 pub(super) fn rewrite(
@@ -71,7 +72,8 @@ impl Walk<'_> {
         let start = self.at + 1;
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
-        let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
+        let is_key = self.skip_colon();
+        let kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
         if rewriter.look(self.chunk, start, end) {
             let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
@@ -81,7 +83,7 @@ impl Walk<'_> {
                 self.copied = end;
             }
         }
-        if is_secret { self.secret_value(rewriter) } else { Ok(()) }
+        kind.map_or(Ok(()), |kind| self.secret_value(kind, rewriter))
     }
 
     /// Goes past the colon that makes a string a key, to the value.
@@ -95,7 +97,7 @@ impl Walk<'_> {
     }
 
     /// Replaces the whole value, whatever it is, unless it says nothing.
-    fn secret_value(&mut self, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
+    fn secret_value(&mut self, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let end = match bytes.get(start).ok_or(Held)? {
@@ -103,14 +105,18 @@ impl Walk<'_> {
             b'{' | b'[' => container_end(bytes, start).ok_or(Held)?,
             _ => start + bytes[start..].iter().take_while(|&&byte| is_literal(byte)).count(),
         };
-        self.at = end;
         let value = bytes[start..end].trim_ascii();
         let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+        if kind == Kind::Random && !is_random(inner) {
+            return Ok(());
+        }
+        self.at = end;
         if is_harmless(inner) || matches!(inner, b"{}" | b"[]") {
             return Ok(());
         }
-        self.replace(start, end, DETECTORS[SECRET].tag);
-        rewriter.count(SECRET);
+        let row = row_of(kind);
+        self.replace(start, end, DETECTORS[row].tag);
+        rewriter.count(row);
         Ok(())
     }
 

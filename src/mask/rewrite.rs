@@ -1,10 +1,12 @@
 //! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
-use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
-use super::escapes::{ESCAPES, Undone, undo_level};
+use super::detect::{DETECTORS, Found, PERSONAL, SECRET, Search, Set, Span};
+use super::escapes::{Undone, has_units, undo_level};
+use super::keys::Kind;
 use super::look::{Look, Signs};
 use super::rules::{Rule, growth_limit};
+use super::wrappings;
 use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
@@ -54,18 +56,22 @@ impl<'a> Rewriter<'a> {
         self.buffers.counts[row] += 1;
     }
 
-    /// Whether a JSON key, as it stands in the text, is secret.
-    pub(super) fn is_secret(&mut self, raw: &str, has_escapes: bool) -> bool {
+    /// What a JSON key, as it stands in the text, says of its value.
+    pub(super) fn kind_of(&mut self, raw: &str, has_escapes: bool) -> Option<Kind> {
         let Search { wanted, keys, .. } = &self.rules.search;
-        if !wanted.contains(SECRET) {
-            return false;
+        let kind = |key: &str| keys.secret_before(key.as_bytes(), key.len());
+        let Buffers { unescaped, undone, .. } = &mut *self.buffers;
+        let mut key = raw;
+        if has_escapes {
+            unescaped.clear();
+            json::unescape_into(raw, unescaped)?;
+            key = unescaped;
         }
-        if !has_escapes {
-            return keys.secret_before(raw.as_bytes(), raw.len()).is_some();
-        }
-        let key = &mut self.buffers.unescaped;
-        key.clear();
-        json::unescape_into(raw, key).is_some() && keys.secret_before(key.as_bytes(), key.len()).is_some()
+        // One that is wrapped too deep holds the record back when it is masked as a text.
+        let is_wrapped = wrappings::is_in(key) && undone.undo(key).unwrap_or(false);
+        let layers = if is_wrapped { undone.layers() } else { 0 };
+        let found = kind(key).or_else(|| (0..layers).find_map(|layer| kind(undone.text(layer))));
+        found.filter(|kind| wanted.contains(row_of(*kind)))
     }
 
     /// The first place in `start..end` of `text` from which on an object must be examined.
@@ -115,9 +121,9 @@ impl<'a> Rewriter<'a> {
         let text = text.unwrap_or(unescaped);
         let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
         let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
-        let spans = found.search_through(text, before, set, search, undone);
+        let spans = found.search_through(text, before, set, search, undone)?;
         if spans.is_empty() {
-            let Some(row) = hidden(text, search, found, spare, masked)? else {
+            let Some(row) = hidden(text, search, (found, undone), spare, masked)? else {
                 return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
             };
             counts[row] += 1;
@@ -129,9 +135,9 @@ impl<'a> Rewriter<'a> {
             return Ok(Some(&self.buffers.masked));
         }
         for _ in 0..MOST_ROUNDS {
-            let spans = found.search_through(masked, before, search.wanted, search, undone);
+            let spans = found.search_through(masked, before, search.wanted, search, undone)?;
             if spans.is_empty() {
-                let Some(row) = hidden(masked, search, found, spare, ruled)? else {
+                let Some(row) = hidden(masked, search, (found, undone), spare, ruled)? else {
                     return Ok(Some(&self.buffers.masked));
                 };
                 counts[row] += 1;
@@ -144,6 +150,11 @@ impl<'a> Rewriter<'a> {
     }
 }
 
+/// Which detector masks the values of such names.
+pub(super) fn row_of(kind: Kind) -> usize {
+    if kind.is_personal() { *PERSONAL } else { SECRET }
+}
+
 /// What may find something where `signs` were seen.
 const fn set_of(signs: Signs, wanted: Set) -> Set {
     if signs.escapes { wanted } else { signs.set }
@@ -154,19 +165,18 @@ const fn set_of(signs: Signs, wanted: Set) -> Set {
 fn hidden(
     text: &str,
     search: &Search,
-    found: &mut Found,
+    (found, undone): (&mut Found, &mut Undone),
     level: &mut String,
     deeper: &mut String,
 ) -> Result<Option<usize>, Held> {
-    let has_escapes = |text: &str| ESCAPES.find(text.as_bytes()).is_some();
-    if !has_escapes(text) || !undo_level(text, level) {
+    if !has_units(text) || !undo_level(text, level) {
         return Ok(None);
     }
     for _ in 0..MOST_LEVELS {
-        if let Some(first) = found.search(level, "", search.wanted, search).first() {
+        if let Some(first) = found.search_through(level, "", search.wanted, search, undone)?.first() {
             return Ok(Some(first.row));
         }
-        if !has_escapes(level) || !undo_level(level, deeper) {
+        if !has_units(level) || !undo_level(level, deeper) {
             return Ok(None);
         }
         std::mem::swap(level, deeper);

@@ -1,6 +1,7 @@
 //! What was found in one text: in order, none overlapping another, no escape cut. Knows no detector.
 
-use super::{DETECTORS, Search, Set};
+use super::{DETECTORS, PERSONAL, SECRET, Search, Set, encoded};
+use crate::mask::Held;
 use crate::mask::escapes::Undone;
 
 /// A quote as it stands in a text: the character, after how many backslashes.
@@ -18,6 +19,12 @@ pub(in crate::mask) struct Span {
     pub(in crate::mask) row: usize,
     /// The tag gets quotes of this kind, where JSON inside a string had a bare number.
     pub(in crate::mask) quote: Option<Quote>,
+}
+
+impl Span {
+    const fn range(&self) -> (usize, usize) {
+        (self.start, self.end)
+    }
 }
 
 /// What was found in one text. Reused from text to text.
@@ -38,6 +45,32 @@ impl Found {
         self.spans.push(Span { start, end, row: self.row, quote });
     }
 
+    /// Forgets all hits.
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+    }
+
+    /// Whose the first hit is.
+    pub(super) fn first(&self) -> Option<usize> {
+        self.spans.first().map(|span| span.row)
+    }
+
+    /// Whose the first hit in `text` and its wrappings is, Base64 not among them.
+    pub(super) fn search_plainly(
+        &mut self,
+        text: &str,
+        search: &Search,
+        undone: &mut Undone,
+    ) -> Result<Option<usize>, Held> {
+        undone.undo(text)?;
+        self.spans.clear();
+        for layers in 0..=undone.layers() {
+            let seen = layers.checked_sub(1).map_or(text, |last| undone.text(last));
+            search.find(seen, "", search.wanted, self);
+        }
+        Ok(self.first())
+    }
+
     /// Says whose the next hits are.
     pub(super) const fn begin(&mut self, row: usize) {
         self.row = row;
@@ -52,8 +85,8 @@ impl Found {
         &self.spans
     }
 
-    /// The same for a text that may have escapes left: what they hide is found, and no escape is cut. Where the end of a
-    /// hit cannot be told, the whole text is one.
+    /// The same for a text that may have wrappings left: what they hide is found, and none is cut. Where the end of a hit
+    /// cannot be told, the whole text is one.
     pub(in crate::mask) fn search_through(
         &mut self,
         text: &str,
@@ -61,22 +94,40 @@ impl Found {
         set: Set,
         search: &Search,
         undone: &mut Undone,
-    ) -> &[Span] {
-        if !undone.undo(text) {
-            return self.search(text, before, set, search);
+    ) -> Result<&[Span], Held> {
+        if !undone.undo(text)? && !search.base64 {
+            return Ok(self.search(text, before, set, search));
         }
-        self.search(undone.text(), before, search.wanted, search);
-        self.spans.iter_mut().for_each(|span| *span = undone.place(*span));
-        if self.spans.is_empty() {
-            self.search(text, before, search.wanted, search);
-            self.spans.iter_mut().for_each(|span| *span = undone.widen(*span));
+        self.spans.clear();
+        let mut as_written = 0;
+        let mut endless = None;
+        for layers in 0..=undone.layers() {
+            let seen = layers.checked_sub(1).map_or(text, |last| undone.text(last));
+            let from = self.spans.len();
+            search.find(seen, before, search.wanted, self);
+            if search.base64 {
+                encoded::find(seen, search, self)?;
+            }
+            let (known, new) = self.spans.split_at_mut(from);
+            for span in new {
+                let is_bound = layers > 0 && undone.is_tangled() && is_bound_by_quotes(seen, span);
+                *span = undone.place(*span, layers);
+                let same = known[..as_written].binary_search_by_key(&span.range(), Span::range);
+                if is_bound && same.is_err() {
+                    endless.get_or_insert(*span);
+                }
+            }
+            if layers == 0 {
+                self.spans.sort_unstable_by_key(Span::range);
+                as_written = self.spans.len();
+            }
+        }
+        if let Some(first) = endless {
+            self.spans.clear();
+            self.spans.push(Span { start: 0, end: text.len(), quote: None, ..first });
         }
         self.settle();
-        if undone.is_tangled() {
-            self.spans.truncate(1);
-            self.spans.iter_mut().for_each(|span| *span = Span { start: 0, end: text.len(), quote: None, ..*span });
-        }
-        &self.spans
+        Ok(&self.spans)
     }
 
     /// Joins hits that overlap, so that nothing of either stays. An e-mail address whose name is a URL's password is
@@ -93,4 +144,12 @@ impl Found {
             true
         });
     }
+}
+
+/// Whether a hit ends where a quote or bracket says so.
+fn is_bound_by_quotes(text: &str, span: &Span) -> bool {
+    let bytes = text.as_bytes();
+    let opens = |at: usize| matches!(bytes.get(at), Some(b'"' | b'\'' | b'`'));
+    (DETECTORS[span.row].tag == DETECTORS[SECRET].tag || span.row == *PERSONAL)
+        && (span.start.checked_sub(1).is_some_and(opens) || matches!(bytes.get(span.start), Some(b'[' | b'{')))
 }

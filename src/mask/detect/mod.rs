@@ -7,12 +7,14 @@
 
 mod checks;
 mod edges;
+mod encoded;
 mod form;
 mod found;
 mod ids;
 mod money;
 mod network;
 mod people;
+mod personal;
 mod search;
 mod secrets;
 mod token;
@@ -20,9 +22,10 @@ mod token;
 use std::sync::LazyLock;
 
 pub(super) use edges::{is_word, starts_word};
+pub(super) use encoded::seek as seek_base64;
 pub(super) use found::{Found, Span};
 pub(super) use search::Search;
-pub(super) use secrets::{is_harmless, pem};
+pub(super) use secrets::{is_harmless, is_random, pem};
 
 use super::keys::Keys;
 
@@ -101,11 +104,7 @@ pub(super) enum Finder {
         near: &'static [&'static str],
     },
     /// A word that begins, or is told, by a prefix.
-    Token {
-        prefixes: &'static [&'static str],
-        /// Where the token begins and ends whose prefix is at `at`.
-        check: fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>,
-    },
+    Token { prefixes: &'static [&'static str], check: token::Check },
 }
 
 impl std::fmt::Debug for Finder {
@@ -120,12 +119,17 @@ impl std::fmt::Debug for Finder {
 
 /// All. Where hits overlap, the one that begins first names the whole, then the one whose row comes first.
 pub(super) static DETECTORS: LazyLock<Vec<&'static Detector>> = LazyLock::new(|| {
-    let groups: [&'static [Detector]; 5] = [secrets::ROWS, people::ROWS, money::ROWS, ids::ROWS, network::ROWS];
+    let groups: [&'static [Detector]; 6] =
+        [secrets::ROWS, people::ROWS, money::ROWS, ids::ROWS, network::ROWS, personal::ROWS];
     groups.into_iter().flatten().collect()
 });
 
 /// The row that is behind the sensitive keys of JSON objects.
 pub(super) const SECRET: usize = 0;
+
+/// The row that is behind the personal keys of JSON objects.
+pub(super) static PERSONAL: LazyLock<usize> =
+    LazyLock::new(|| DETECTORS.iter().position(|one| one.name == "personal").unwrap_or_default());
 
 /// Whether `text` is what a detector writes.
 pub(super) fn is_tag(text: &[u8]) -> bool {

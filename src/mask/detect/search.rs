@@ -10,6 +10,8 @@ use crate::mask::keys::Keys;
 pub(in crate::mask) struct Search {
     pub(in crate::mask) wanted: Set,
     pub(in crate::mask) keys: Keys,
+    /// Words in Base64 are decoded and searched.
+    pub(in crate::mask) base64: bool,
     /// One for each pass over a text.
     pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
@@ -25,25 +27,26 @@ pub(in crate::mask) struct Seeker {
 
 #[derive(Debug)]
 enum By {
-    Own(usize),
+    /// Rows that are sought alike: the first one's code seeks for all.
+    Own(Vec<usize>),
     Forms,
     Tokens,
 }
 
 impl Search {
-    pub(in crate::mask) fn new(wanted: Set, keys: Keys) -> Self {
+    pub(in crate::mask) fn new(wanted: Set, keys: Keys, base64: bool) -> Self {
         let (mut forms, tokens) = (Forms::default(), Tokens::new(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             match &detector.finder {
-                Finder::Own { .. } => seekers.push(Seeker { rows: Set::of(row), by: By::Own(row) }),
+                Finder::Own { seek, .. } => join(&mut seekers, row, *seek),
                 Finder::Form { forms: written, check, near } => forms.insert(row, written, *check, near),
                 Finder::Token { .. } => {}
             }
         }
         let shared = [(forms.rows(), By::Forms), (tokens.rows(), By::Tokens)];
         seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
-        Self { wanted, keys, seekers, forms, tokens }
+        Self { wanted, keys, base64, seekers, forms, tokens }
     }
 
     /// The next place at or after `from`, see [`Finder::Own`].
@@ -51,26 +54,47 @@ impl Search {
         match seeker.by {
             By::Forms => self.forms.seek(bytes, from),
             By::Tokens => self.tokens.seek(bytes, from),
-            By::Own(row) => match DETECTORS[row].finder {
-                Finder::Own { seek, .. } => seek(bytes, from, &self.keys),
-                _ => None,
-            },
+            By::Own(ref rows) => seek_of(rows[0]).and_then(|seek| seek(bytes, from, &self.keys)),
         }
     }
 
     /// Adds the hits of the detectors of `set` in `text`; `before` is what stands before it in its record.
     pub(super) fn find(&self, text: &str, before: &str, set: Set, found: &mut Found) {
         for seeker in self.seekers.iter().filter(|seeker| seeker.rows.meets(set)) {
-            match seeker.by {
+            match &seeker.by {
                 By::Forms => self.forms.find(text, before, found),
                 By::Tokens => self.tokens.find(text, found),
-                By::Own(row) => {
-                    if let Finder::Own { find, .. } = DETECTORS[row].finder {
-                        found.begin(row);
+                By::Own(rows) => rows.iter().for_each(|row| {
+                    if let Finder::Own { find, .. } = DETECTORS[*row].finder {
+                        found.begin(*row);
                         find(text, &self.keys, found);
                     }
-                }
+                }),
             }
         }
     }
+}
+
+type Seek = fn(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize>;
+
+fn seek_of(row: usize) -> Option<Seek> {
+    match DETECTORS[row].finder {
+        Finder::Own { seek, .. } => Some(seek),
+        _ => None,
+    }
+}
+
+/// Adds a row to the seeker that seeks as it does, or with one of its own.
+fn join(seekers: &mut Vec<Seeker>, row: usize, seek: Seek) {
+    let is_alike = |rows: &[usize]| seek_of(rows[0]).is_some_and(|other| std::ptr::fn_addr_eq(other, seek));
+    for seeker in seekers.iter_mut() {
+        if let By::Own(rows) = &mut seeker.by
+            && is_alike(rows)
+        {
+            rows.push(row);
+            seeker.rows.insert(row);
+            return;
+        }
+    }
+    seekers.push(Seeker { rows: Set::of(row), by: By::Own(vec![row]) });
 }

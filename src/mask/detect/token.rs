@@ -5,7 +5,7 @@ use aho_corasick::{AhoCorasick, Input, MatchKind};
 use super::{DETECTORS, Finder, Found, Set};
 
 /// Where a token begins and ends whose prefix is at a place.
-type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
+pub(super) type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
 
 /// The prefixes of all rows that are on.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Tokens {
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             if let Finder::Token { prefixes, check } = detector.finder {
                 rows.insert(row);
-                all.extend(prefixes.iter().map(|prefix| (*prefix, row, check as Check)));
+                all.extend(prefixes.iter().map(|prefix| (*prefix, row, check)));
             }
         }
         let begun = |whole: &str| {

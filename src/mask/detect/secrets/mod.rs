@@ -1,6 +1,7 @@
 //! Secrets: passwords, keys, tokens, sessions.
 
 mod authorization;
+mod client;
 mod clouds;
 mod jwt;
 mod named;
@@ -9,7 +10,8 @@ mod url;
 mod vendors;
 mod word;
 
-pub(in crate::mask) use named::is_harmless;
+pub(super) use named::{find_kind, seek as seek_name};
+pub(in crate::mask) use named::{is_harmless, is_random};
 
 use super::{Detector, Finder, Group};
 
@@ -35,6 +37,29 @@ pub(super) static ROWS: &[Detector] = &[
         finder: Finder::Own { seek: named::seek_argument, find: named::find_argument },
         masked: &[("run --password x1 --verbose", "run --password [secret] --verbose")],
         spared: &["run --verbose x1", "--password --verbose", "-------- token x"],
+    },
+    Detector {
+        name: "client",
+        tag: "[secret]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the name of a client that has such an option",
+        source: "the clients' manuals",
+        finder: Finder::Own { seek: client::seek, find: client::find },
+        masked: &[
+            ("ran mysql -u bob -phunter2 shop", "ran mysql -u bob -p[secret] shop"),
+            ("sshpass -p hunter2 ssh x", "sshpass -p [secret] ssh x"),
+            ("redis-cli -h x -a 'hun ter2' ping", "redis-cli -h x -a '[secret]' ping"),
+            ("curl -s -u bob:hunter2 http://x", "curl -s -u bob:[secret] http://x"),
+        ],
+        spared: &[
+            "mysql -p shop",
+            "mysql -u bob -P3306",
+            "curl -u bob http://x",
+            "mkdir -p x",
+            "mysql -p[secret] x",
+            "psql -p 5432",
+        ],
     },
     Detector {
         name: "authorization",

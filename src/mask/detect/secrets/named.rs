@@ -20,6 +20,14 @@ const LONGEST_NAME: usize = 128;
 /// No tag is longer.
 const LONGEST_TAG: usize = 32;
 
+/// A person's name has no more words, nor a number more groups.
+const MOST_WORDS: usize = 5;
+
+/// Shorter values are words.
+const SHORTEST_RANDOM: usize = 16;
+/// Longer ones are documents.
+const LONGEST_RANDOM: usize = 512;
+
 /// What a long argument begins with.
 static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"--"));
 
@@ -47,6 +55,13 @@ pub(super) const MASKED: &[(&str, &str)] = &[
     ("Пароль: qwerty", "Пароль: [secret]"),
     ("(pwd=a,b,user=c)", "(pwd=[secret],user=c)"),
     ("password = x, password2=y", "password = [secret], password2=[secret]"),
+    ("секрет: x1y2 ключ=0a1b2c3d4e5f6a7b8c9d", "секрет: [secret] ключ=[secret]"),
+    ("session=EXAMPLE0example1EXAMPLE2 key: 5", "session=[secret] key: 5"),
+    (
+        "jdbc:sqlserver://h;user=sa;password=hunter2;encrypt=true",
+        "jdbc:sqlserver://h;user=sa;password=[secret];encrypt=true",
+    ),
+    ("Server=h;Uid=sa;Pwd=hunter2;", "Server=h;Uid=sa;Pwd=[secret];"),
 ];
 
 pub(super) const SPARED: &[&str] = &[
@@ -61,23 +76,34 @@ pub(super) const SPARED: &[&str] = &[
     "secret://x/y",
     "\"password\":\"\"",
     "check pass; user unknown",
+    "key=user-profile-settings",
+    "ключ: 6fa459ea-ee8a-3ca4-894e-db77e160355e",
+    "session=opened",
 ];
 
-/// An `=` or `:` after a secret name.
-pub(super) fn seek(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
+/// An `=` or `:` after a secret or personal name: one pass for both rows.
+pub(in crate::mask::detect) fn seek(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
     memchr2_iter(b'=', b':', &bytes[from..]).map(|at| from + at).find(|&at| name_before(bytes, at, keys).is_some())
 }
 
 /// All values of secret names.
 pub(super) fn find(text: &str, keys: &Keys, found: &mut Found) {
+    find_kind(text, keys, found, |kind| !kind.is_personal());
+}
+
+/// All values of names of one kind.
+pub(in crate::mask::detect) fn find_kind(text: &str, keys: &Keys, found: &mut Found, is_meant: fn(Kind) -> bool) {
     let bytes = text.as_bytes();
     let mut free = 0;
     for at in memchr2_iter(b'=', b':', bytes) {
         if at < free {
             continue;
         }
-        let Some((kind, quote)) = name_before(bytes, at, keys) else { continue };
+        let Some((kind, quote)) = name_before(bytes, at, keys).filter(|(kind, _)| is_meant(*kind)) else { continue };
         let Some(value) = value_after(bytes, at, kind) else { continue };
+        if kind == Kind::Random && !is_random(&bytes[value.start..value.end]) {
+            continue;
+        }
         free = value.end;
         found.push_quoted(value.start, value.end, quote.filter(|_| !value.quoted));
     }
@@ -113,7 +139,8 @@ fn argument(bytes: &[u8], at: usize, keys: &Keys) -> Option<usize> {
     }
     let length = name.iter().take(LONGEST_NAME + 1).take_while(is_name).count();
     let end = at + 2 + length;
-    keys.secret_before(bytes, end).filter(|_| length <= LONGEST_NAME).map(|_| end)
+    let is_secret = |kind: &Kind| !matches!(kind, Kind::Random | Kind::Personal);
+    keys.secret_before(bytes, end).filter(|kind| length <= LONGEST_NAME && is_secret(kind)).map(|_| end)
 }
 
 /// The secret name before `operator`, and its quote.
@@ -163,6 +190,7 @@ fn value_from(bytes: &[u8], start: usize, kind: Kind) -> Option<Value> {
         }
         _ if is_masked_word(bytes, start) => return None,
         b'[' | b'{' => Value { start, end: bracket_end(bytes, start), quoted: false },
+        _ if kind.is_personal() => Value { start, end: personal_end(bytes, start), quoted: false },
         _ => Value { start, end: bare_end(bytes, start, kind), quoted: false },
     };
     (!is_harmless(&bytes[value.start..value.end])).then_some(value)
@@ -240,13 +268,50 @@ fn bare_end(bytes: &[u8], start: usize, kind: Kind) -> usize {
     end - bytes[start..end].iter().rev().take_while(|&&byte| is_closer(byte)).count()
 }
 
+/// Where the words of a name, or the groups of a number, end: each further one has a capital or a digit.
+fn personal_end(bytes: &[u8], start: usize) -> usize {
+    let is_part = |byte: &&u8| is_word(**byte) || matches!(**byte, b'.' | b'-' | b'+' | b'(' | b')' | b'\'' | b'/');
+    let word = |at: usize| at + bytes[at..].iter().take_while(is_part).count();
+    let mut end = word(start);
+    for _ in 1..MOST_WORDS {
+        let next = end + 1;
+        let goes_on = end > start && bytes.get(end) == Some(&b' ') && begins_high(&bytes[next.min(bytes.len())..]);
+        let after = word(next.min(bytes.len()));
+        if !goes_on || matches!(bytes.get(after), Some(b'=' | b':')) {
+            break;
+        }
+        end = after;
+    }
+    end - bytes[start..end].iter().rev().take_while(|&&byte| matches!(byte, b'.' | b'(')).count()
+}
+
+/// Whether `bytes` begin with a capital, Latin or Cyrillic, a digit, or what numbers have before one.
+fn begins_high(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xd0, next, ..] => matches!(next, 0x81 | 0x90..=0xaf),
+        [byte, ..] => byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'(' | b'-' | b'+'),
+        [] => false,
+    }
+}
+
+/// Whether a value looks drawn by lot: no word, no path, no date, no UUID.
+pub(in crate::mask) fn is_random(value: &[u8]) -> bool {
+    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-');
+    let marks = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    if !(SHORTEST_RANDOM..=LONGEST_RANDOM).contains(&value.len()) || marks > 3 || !value.iter().all(is_kept) {
+        return false;
+    }
+    let turns = value.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
+    turns >= value.len() / 5
+}
+
 /// What may follow a value without a space and does not belong to it.
 const fn is_closer(byte: u8) -> bool {
     matches!(byte, b')' | b']' | b'}' | b'>' | b',' | b';' | b'.' | b'\\')
 }
 
 /// Where a word ends. `,`, `;`, `&` and quotes end it only where the next thing begins: passwords have them too.
-fn word_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
     let ends = |at: usize| match bytes[at] {
         b',' | b';' | b'&' | b'|' => separates(bytes, at + 1),
         b'"' | b'\'' | b'`' => bytes.get(at + 1).is_none_or(|&after| !is_word(after)),

@@ -197,7 +197,7 @@ pub(in crate::mask) fn is_body_line(line: &[u8]) -> bool {
 /// Whether `line` may be a body's last, or a checksum: only what stands beside it can tell.
 pub(in crate::mask) fn may_end_body(line: &[u8]) -> bool {
     let kinds = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
-    let mixture = || kinds.iter().filter(|is_kind| line.iter().any(|byte| is_kind(byte))).count();
+    let mixture = || kinds.iter().filter(|is_kind| line.iter().any(is_kind)).count();
     (1..=LINES[2]).contains(&line.len())
         && line.iter().all(|&byte| is_base64(byte) || byte == b'=')
         && (line.contains(&b'=') || (line.len() >= 8 && mixture() >= 2))
