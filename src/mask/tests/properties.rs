@@ -270,6 +270,12 @@ fn no_combination_of_wrappings_hides_anything() {
     assert!(wrong.is_empty(), "{} wrong: {}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
 }
 
+/// CPU time of this thread: other work on the machine does not count.
+fn busy_ns() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse().unwrap()
+}
+
 /// What makes detectors look again and again.
 const STRESSING: &[&str] = &[
     "4111 1111 1111 1111 ",
@@ -351,9 +357,10 @@ fn time_grows_with_the_length_of_the_text_and_not_faster() {
     for piece in STRESSING {
         let text = piece.repeat(300_000 / piece.len());
         let line = serde_json::json!({ "m": text }).to_string();
-        let start = std::time::Instant::now();
+        let start = busy_ns();
         let _ = everything().text(&text);
         assert_eq!(mask(everything(), &[&line, &text]).len(), 2, "{piece:?}");
-        assert!(start.elapsed().as_secs() < 10, "{piece:?} took {:?}", start.elapsed());
+        let seconds = (busy_ns() - start) / 1_000_000_000;
+        assert!(seconds < 10, "{piece:?} took {seconds} s of CPU time");
     }
 }
