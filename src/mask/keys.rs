@@ -120,6 +120,16 @@ impl Kind {
     pub(super) fn is_personal(self) -> bool {
         self == Self::Personal
     }
+
+    /// Whether it is the row `random` that masks it.
+    pub(super) fn is_random(self) -> bool {
+        self == Self::Random
+    }
+
+    /// Whether it is the row `secret` that masks it.
+    pub(super) fn is_secret(self) -> bool {
+        !self.is_personal() && !self.is_random()
+    }
 }
 
 /// All secret names, ready to be compared from their ends.

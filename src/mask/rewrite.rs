@@ -1,7 +1,7 @@
 //! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
-use super::detect::{DETECTORS, Found, PERSONAL, SECRET, Search, Set, Span};
+use super::detect::{DETECTORS, Found, PERSONAL, RANDOM, SECRET, Search, Set, Span};
 use super::escapes::{Undone, has_units, undo_level};
 use super::keys::Kind;
 use super::look::{Look, Signs};
@@ -72,6 +72,15 @@ impl<'a> Rewriter<'a> {
         let layers = if is_wrapped { undone.layers() } else { 0 };
         let found = kind(key).or_else(|| (0..layers).find_map(|layer| kind(undone.text(layer))));
         found.filter(|kind| wanted.contains(row_of(*kind)))
+    }
+
+    /// Which detector finds nothing less than all of a value in `start..end` of `text`.
+    pub(super) fn whole(&mut self, text: &str, start: usize, end: usize) -> Result<Option<usize>, Held> {
+        let Search { wanted, .. } = self.rules.search;
+        let Buffers { found, undone, .. } = &mut *self.buffers;
+        let spans = found.search_through(&text[start..end], "", wanted, &self.rules.search, undone)?;
+        let is_whole = |span: &&Span| (span.start, span.end) == (0, end - start);
+        Ok(spans.first().filter(is_whole).map(|span| span.row))
     }
 
     /// The first place in `start..end` of `text` from which on an object must be examined.
@@ -152,7 +161,11 @@ impl<'a> Rewriter<'a> {
 
 /// Which detector masks the values of such names.
 pub(super) fn row_of(kind: Kind) -> usize {
-    if kind.is_personal() { *PERSONAL } else { SECRET }
+    match kind {
+        Kind::Personal => *PERSONAL,
+        Kind::Random => *RANDOM,
+        Kind::Value | Kind::List => SECRET,
+    }
 }
 
 /// What may find something where `signs` were seen.

@@ -128,8 +128,14 @@ pub(super) static DETECTORS: LazyLock<Vec<&'static Detector>> = LazyLock::new(||
 pub(super) const SECRET: usize = 0;
 
 /// The row that is behind the personal keys of JSON objects.
-pub(super) static PERSONAL: LazyLock<usize> =
-    LazyLock::new(|| DETECTORS.iter().position(|one| one.name == "personal").unwrap_or_default());
+pub(super) static PERSONAL: LazyLock<usize> = LazyLock::new(|| row_called("personal"));
+
+/// The row that is behind keys that are secret if their value looks drawn by lot.
+pub(super) static RANDOM: LazyLock<usize> = LazyLock::new(|| row_called("random"));
+
+fn row_called(name: &str) -> usize {
+    DETECTORS.iter().position(|one| one.name == name).unwrap_or_default()
+}
 
 /// Whether `text` is what a detector writes.
 pub(super) fn is_tag(text: &[u8]) -> bool {

@@ -14,6 +14,7 @@ pub(super) use named::{find_kind, seek as seek_name};
 pub(in crate::mask) use named::{is_harmless, is_random};
 
 use super::{Detector, Finder, Group};
+use crate::mask::keys::Kind;
 
 pub(super) static ROWS: &[Detector] = &[
     Detector {
@@ -115,4 +116,23 @@ pub(super) static ROWS: &[Detector] = &[
     clouds::AWS,
     clouds::GCP,
     clouds::AZURE,
+    // Behind all that have a form: a token is called what it is.
+    Detector {
+        name: "random",
+        tag: "[secret]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the name before it, and that it looks drawn by lot",
+        source: "names that services use",
+        finder: Finder::Own {
+            seek: named::seek,
+            find: |text, keys, found| find_kind(text, keys, found, Kind::is_random),
+        },
+        masked: &[
+            ("ключ=0a1b2c3d4e5f6a7b8c9d", "ключ=[secret]"),
+            ("session=EXAMPLE0example1EXAMPLE2 key: 5", "session=[secret] key: 5"),
+            ("?key=AIzaEXAMPLEexample_EXAMPLE-example00000", "?key=[gcp_key]"),
+        ],
+        spared: &["key=user-profile-settings", "ключ: 6fa459ea-ee8a-3ca4-894e-db77e160355e", "session=opened"],
+    },
 ];
