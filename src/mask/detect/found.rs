@@ -110,7 +110,7 @@ impl Found {
             }
             let (known, new) = self.spans.split_at_mut(from);
             for span in new {
-                let is_bound = layers > 0 && undone.is_tangled() && is_bound_by_quotes(seen, span);
+                let is_bound = layers > 0 && undone.is_tangled() && is_bound_by_quotes(span);
                 *span = undone.place(*span, layers);
                 let same = known[..as_written].binary_search_by_key(&span.range(), Span::range);
                 if is_bound && same.is_err() {
@@ -146,10 +146,7 @@ impl Found {
     }
 }
 
-/// Whether a hit ends where a quote or bracket says so.
-fn is_bound_by_quotes(text: &str, span: &Span) -> bool {
-    let bytes = text.as_bytes();
-    let opens = |at: usize| matches!(bytes.get(at), Some(b'"' | b'\'' | b'`'));
-    (DETECTORS[span.row].tag == DETECTORS[SECRET].tag || span.row == *PERSONAL)
-        && (span.start.checked_sub(1).is_some_and(opens) || matches!(bytes.get(span.start), Some(b'[' | b'{')))
+/// Whether a hit ends where quotes or brackets say so: the value of a name does.
+fn is_bound_by_quotes(span: &Span) -> bool {
+    DETECTORS[span.row].tag == DETECTORS[SECRET].tag || span.row == *PERSONAL
 }

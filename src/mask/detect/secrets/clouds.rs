@@ -2,7 +2,7 @@
 
 use super::word::{Body, head, is_base64, is_dashed, is_letter, word};
 use super::{Detector, Finder, Group};
-use crate::mask::detect::edges::{ends_word, starts_word};
+use crate::mask::detect::edges::{ends_word, follows_escape, starts_word};
 
 /// Between a name and its value: `="`, `" : "`, `>`.
 const LONGEST_GAP: usize = 12;
@@ -103,7 +103,17 @@ pub(super) const AZURE: Detector = Detector {
     source: "learn.microsoft.com/azure/storage/common, \"Configure connection strings\", \"Shared access signatures\"; \
              learn.microsoft.com/purview, \"Azure AD client access key\"",
     finder: Finder::Token {
-        prefixes: &["AccountKey", "accountKey", "account_key", "sig=", "7Q~", "8Q~"],
+        prefixes: &[
+            "AccountKey",
+            "accountKey",
+            "account_key",
+            "STORAGE_KEY",
+            "torageKey",
+            "storage_key",
+            "sig=",
+            "7Q~",
+            "8Q~",
+        ],
         check: azure,
     },
     masked: &[
@@ -138,7 +148,8 @@ fn azure_client(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
     let rest = head(bytes, mark + 3, 64, is_body);
     let length = rest.len() - rest.iter().rev().take_while(|&&byte| byte == b'.').count();
     let is_form = bytes[start..mark].iter().all(|&byte| is_body(byte)) && (31..=34).contains(&length);
-    (is_form && starts_word(bytes, start)).then_some((start, mark + 3 + length))
+    let begins = start.checked_sub(1).is_none_or(|before| !is_body(bytes[before]) || follows_escape(bytes, start));
+    (is_form && begins).then_some((start, mark + 3 + length))
 }
 
 /// Base64 in a query: `+`, `/` and `=` may be percent-encoded.

@@ -158,7 +158,7 @@ pub(super) const STRIPE: Detector = Detector {
     },
     masked: &[
         ("key sk_live_EXAMPLEexample00 used", "key [stripe_key] used"),
-        ("(rk_test_EXAMPLEexample00000000)", "([stripe_key])"),
+        ("(rk_test_EXAMPLEexampleEXAMPLE)", "([stripe_key])"),
         ("whsec_EXAMPLEexample+0/0000000000000=", "[stripe_key]"),
     ],
     spared: &["pk_live_EXAMPLEexample00", "sk_live_x", "task_live_EXAMPLEexample00", "risk_test_results_of_today"],
@@ -172,7 +172,7 @@ fn stripe(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     } else {
         8
     };
-    if has_digit(bytes, at + prefix, is_underscored) {
+    if head(bytes, at + prefix, 16, is_underscored).iter().any(|byte| !byte.is_ascii_lowercase() && *byte != b'_') {
         word(bytes, at, prefix, Body { is: is_underscored, least: 16 })
     } else {
         None
