@@ -83,7 +83,7 @@ impl Walk<'_> {
                 self.copied = end;
             }
         }
-        kind.map_or(Ok(()), |kind| self.secret_value(kind, rewriter))
+        kind.map_or(Ok(()), |kind| self.secret_value(start, kind, rewriter))
     }
 
     /// Goes past the colon that makes a string a key, to the value.
@@ -97,7 +97,7 @@ impl Walk<'_> {
     }
 
     /// Replaces the whole value, whatever it is, unless it says nothing.
-    fn secret_value(&mut self, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
+    fn secret_value(&mut self, key: usize, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let end = match bytes.get(start).ok_or(Held)? {
@@ -117,7 +117,7 @@ impl Walk<'_> {
         // A token or number that is told by itself is called what it is.
         let inside = self.text.as_bytes()[start..end].starts_with(b"\"");
         let (from, to) = (start + usize::from(inside), start + usize::from(inside) + inner.len());
-        let own = if kind.is_secret() { None } else { rewriter.whole(self.text, from, to)? };
+        let own = if kind.is_secret() { None } else { rewriter.whole(self.text, key, from, to)? };
         let row = own.unwrap_or(row_of(kind));
         self.replace(start, end, DETECTORS[row].tag);
         rewriter.count(row);

@@ -74,13 +74,13 @@ impl<'a> Rewriter<'a> {
         found.filter(|kind| wanted.contains(row_of(*kind)))
     }
 
-    /// Which detector finds nothing less than all of a value in `start..end` of `text`.
-    pub(super) fn whole(&mut self, text: &str, start: usize, end: usize) -> Result<Option<usize>, Held> {
+    /// Which detector finds just the value in `start..end` of `text`, of which it sees what begins at `key` too.
+    pub(super) fn whole(&mut self, text: &str, key: usize, start: usize, end: usize) -> Result<Option<usize>, Held> {
         let Search { wanted, .. } = self.rules.search;
         let Buffers { found, undone, .. } = &mut *self.buffers;
-        let spans = found.search_through(&text[start..end], "", wanted, &self.rules.search, undone)?;
-        let is_whole = |span: &&Span| (span.start, span.end) == (0, end - start);
-        Ok(spans.first().filter(is_whole).map(|span| span.row))
+        let spans = found.search_through(&text[key..end], "", wanted, &self.rules.search, undone)?;
+        let is_whole = |span: &&Span| (key + span.start, key + span.end) == (start, end);
+        Ok(spans.iter().find(is_whole).map(|span| span.row))
     }
 
     /// The first place in `start..end` of `text` from which on an object must be examined.

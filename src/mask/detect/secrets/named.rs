@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
+use super::word::is_mixed;
 use crate::mask::detect::edges::{backslashes_before, is_delimiter, is_word};
 use crate::mask::detect::found::Quote;
 use crate::mask::detect::{Found, is_tag};
@@ -291,9 +292,15 @@ fn begins_high(bytes: &[u8]) -> bool {
 
 /// Whether a value looks drawn by lot: no word, no path, no date, no UUID.
 pub(in crate::mask) fn is_random(value: &[u8]) -> bool {
+    if !(SHORTEST_RANDOM..=LONGEST_RANDOM).contains(&value.len()) {
+        return false;
+    }
     let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-');
-    let marks = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
-    if !(SHORTEST_RANDOM..=LONGEST_RANDOM).contains(&value.len()) || marks > 3 || !value.iter().all(is_kept) {
+    // Base64 has as many `+` and `/` as it likes; words have them too, but not capitals and digits as well.
+    let is_mixed = is_mixed(value);
+    let is_mark = |byte: &&u8| matches!(**byte, b'_' | b'-') || (matches!(**byte, b'+' | b'/') && !is_mixed);
+    let marks = value.iter().filter(is_mark).count();
+    if marks > 3 || !value.iter().all(is_kept) {
         return false;
     }
     let turns = value.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
