@@ -266,14 +266,14 @@ fn bare_end(bytes: &[u8], start: usize, kind: Kind) -> usize {
 
 /// Where the words of a name, or the groups of a number, end: each further one has a capital or a digit.
 fn personal_end(bytes: &[u8], start: usize) -> usize {
-    let is_part = |byte: &&u8| is_word(**byte) || matches!(**byte, b'.' | b'-' | b'+' | b'(' | b')' | b'\'' | b'/');
+    let is_part = |byte: &&u8| is_word(**byte) || matches!(**byte, b'.' | b'-' | b'+' | b'(' | b')' | b'\'');
     let word = |at: usize| at + bytes[at..].iter().take_while(is_part).count();
     let mut end = word(start);
     for _ in 1..MOST_WORDS {
         let next = end + 1;
         let goes_on = end > start && bytes.get(end) == Some(&b' ') && begins_high(&bytes[next.min(bytes.len())..]);
         let after = word(next.min(bytes.len()));
-        if !goes_on || matches!(bytes.get(after), Some(b'=' | b':')) {
+        if !goes_on || matches!(bytes.get(after), Some(b'=' | b':' | b'/')) {
             break;
         }
         end = after;
@@ -304,7 +304,7 @@ pub(in crate::mask) fn is_random(value: &[u8]) -> bool {
         return false;
     }
     let turns = value.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
-    turns >= value.len() / 5
+    turns >= value.len() / if is_mixed { 10 } else { 5 }
 }
 
 /// What may follow a value without a space and does not belong to it.
