@@ -1,16 +1,10 @@
-//! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them. One pass for all: each
-//! run of digits is compared with the forms whose first run is as long. Knows no country's rules.
+//! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them; and numbers of a freer
+//! form, proved by code. One pass for all: each run of digits is compared with the forms whose first run is as long.
+//! Knows no country's rules.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
-use super::edges::{ends_word, is_word, starts_word};
+use super::edges::{is_word, starts_word};
+use super::near::Near;
 use super::{Found, Set};
-
-/// How many bytes before a hit its telling word may begin.
-pub(super) const NEAR: usize = 48;
-
-/// The first look sees escapes, which make a text longer.
-const NEAR_ESCAPED: usize = 4 * NEAR;
 
 /// No form has more digits in a row.
 const LONGEST_RUN: usize = 20;
@@ -18,13 +12,26 @@ const LONGEST_RUN: usize = 20;
 /// No form has more digits and letters.
 const LONGEST: usize = 32;
 
+/// Judges what has its first run of digits at `start..end`. Looks at a bounded stretch only.
+pub(in crate::mask) type Judge = fn(bytes: &[u8], start: usize, end: usize) -> Option<Number>;
+
+/// A number of free form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mask) struct Number {
+    pub(in crate::mask) begin: usize,
+    pub(in crate::mask) end: usize,
+    /// It needs no word before it.
+    pub(in crate::mask) is_sure: bool,
+}
+
 /// The forms of all rows that are on.
 #[derive(Debug, Default)]
 pub(super) struct Forms {
     rows: Set,
     /// By the length of the first run of digits.
     by_run: [Vec<Form>; LONGEST_RUN + 1],
-    near: Vec<AhoCorasick>,
+    free: Vec<Free>,
+    near: Vec<Near>,
 }
 
 #[derive(Debug)]
@@ -33,7 +40,17 @@ struct Form {
     pattern: &'static [u8],
     /// Where in the pattern the first digit is.
     first_digit: usize,
+    /// Where the first digits end.
+    run_end: usize,
     check: fn(&[u8]) -> bool,
+    /// In `Forms::near`. None: it is sure, and its letters are capitals.
+    near: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Free {
+    row: usize,
+    judge: Judge,
     /// In `Forms::near`.
     near: Option<usize>,
 }
@@ -48,15 +65,28 @@ impl Forms {
         near: &'static [&'static str],
     ) {
         self.rows.insert(row);
-        let near = (!near.is_empty()).then(|| {
-            self.near.push(any_of(near));
-            self.near.len() - 1
-        });
-        for pattern in forms.iter().map(|form| form.as_bytes()) {
+        let near = self.insert_near(near);
+        for form in forms {
+            let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
+            let pattern = pattern.as_bytes();
             let first_digit = pattern.iter().take_while(|&&class| class != b'#').count();
             let run = pattern[first_digit..].iter().take_while(|&&class| class == b'#').count();
-            self.by_run[run].push(Form { row, pattern, first_digit, check, near });
+            self.by_run[run].push(Form { row, pattern, first_digit, run_end: first_digit + run, check, near });
         }
+    }
+
+    /// Adds a row that has no fixed form.
+    pub(super) fn insert_free(&mut self, row: usize, judge: Judge, near: &'static [&'static str]) {
+        self.rows.insert(row);
+        let near = self.insert_near(near);
+        self.free.push(Free { row, judge, near });
+    }
+
+    fn insert_near(&mut self, words: &'static [&'static str]) -> Option<usize> {
+        (!words.is_empty()).then(|| {
+            self.near.push(Near::new(words));
+            self.near.len() - 1
+        })
     }
 
     pub(super) const fn rows(&self) -> Set {
@@ -68,12 +98,12 @@ impl Forms {
         let mut at = from;
         loop {
             let (start, end) = next_run(bytes, at)?;
-            let is_hit = |form: &&Form| {
-                form.matched(bytes, start)
-                    .is_some_and(|(begin, _)| self.is_near(form, &[&bytes[begin.saturating_sub(NEAR_ESCAPED)..begin]]))
-            };
+            let mut is_hit = false;
+            self.visit(bytes, start, end, |_, near, begin, _| {
+                is_hit |= near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin));
+            });
             // The place is a digit of it: of the same string, whatever stands before.
-            if self.by_run.get(end - start).is_some_and(|forms| forms.iter().any(|form| is_hit(&form))) {
+            if is_hit {
                 return Some(start);
             }
             at = end;
@@ -86,30 +116,33 @@ impl Forms {
         let mut at = 0;
         while let Some((start, end)) = next_run(bytes, at) {
             at = end;
-            for form in self.by_run.get(end - start).into_iter().flatten() {
-                let Some((begin, end)) = form.matched(bytes, start) else { continue };
-                let within = &bytes[begin.saturating_sub(NEAR)..begin];
-                let before = before.as_bytes();
-                let outside = &before[before.len().saturating_sub(NEAR - within.len())..];
-                if self.is_near(form, &[within, outside]) {
-                    found.begin(form.row);
+            self.visit(bytes, start, end, |row, near, begin, end| {
+                if near.is_none_or(|near| self.near[near].leads_to(bytes, begin, before.as_bytes())) {
+                    if near.is_some() {
+                        found.begin_told(row)
+                    } else {
+                        found.begin(row)
+                    }
                     found.push(begin, end);
                     at = at.max(end);
                 }
-            }
+            });
         }
     }
 
-    /// Whether a telling word of `form` is in one of `stretches`.
-    fn is_near(&self, form: &Form, stretches: &[&[u8]]) -> bool {
-        let Some(near) = form.near else { return true };
-        let is_whole = |stretch: &[u8], start: usize, end: usize| {
-            starts_word(stretch, start)
-                && (ends_word(stretch, end) || stretch[end].is_ascii_digit() || starts_word(stretch, end))
-        };
-        stretches.iter().any(|stretch| {
-            self.near[near].find_overlapping_iter(*stretch).any(|hit| is_whole(stretch, hit.start(), hit.end()))
-        })
+    /// Shows all that a run of digits begins: its row, the words that it needs, where it begins and ends.
+    fn visit(&self, bytes: &[u8], start: usize, end: usize, mut show: impl FnMut(usize, Option<usize>, usize, usize)) {
+        for form in self.by_run.get(end - start).into_iter().flatten() {
+            if let Some((begin, end)) = form.matched(bytes, start) {
+                show(form.row, form.near, begin, end);
+            }
+        }
+        for free in &self.free {
+            if let Some(number) = (free.judge)(bytes, start, end) {
+                let near = if number.is_sure { None } else { free.near };
+                show(free.row, near, number.begin, number.end);
+            }
+        }
     }
 }
 
@@ -118,11 +151,18 @@ impl Form {
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
         let begin = start.checked_sub(self.first_digit)?;
         let text = bytes.get(begin..begin + self.pattern.len())?;
+        // Most forms already differ right behind the digits.
+        if self.pattern.get(self.run_end).is_some_and(|&class| !is_of(text[self.run_end], class)) {
+            return None;
+        }
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
             return None;
         }
         let end = begin + text.len();
         if !begins_apart(bytes, begin) || !ends_apart(bytes, end) {
+            return None;
+        }
+        if self.near.is_none() && text.iter().any(u8::is_ascii_lowercase) {
             return None;
         }
         let mut plain = [0; LONGEST];
@@ -152,7 +192,7 @@ fn next_run(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 /// Not in a word, and not the rest of a longer number, version, or id with dashes.
-fn begins_apart(bytes: &[u8], at: usize) -> bool {
+pub(super) fn begins_apart(bytes: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     match bytes[before] {
         b'-' | b'.' => before == 0 || !bytes[before - 1].is_ascii_alphanumeric(),
@@ -160,21 +200,11 @@ fn begins_apart(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-fn ends_apart(bytes: &[u8], at: usize) -> bool {
+/// The same for its end.
+pub(super) fn ends_apart(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'-' | b'.') => bytes.get(at + 1).is_none_or(|byte| !byte.is_ascii_alphanumeric()),
         Some(byte) => !byte.is_ascii_alphanumeric() && *byte != b'_',
         None => true,
     }
-}
-
-/// Finds any of `words`, which are in lower case, in the cases that people write.
-fn any_of(words: &[&str]) -> AhoCorasick {
-    let cased = words.iter().flat_map(|word| {
-        let mut letters = word.chars();
-        let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-        [word.to_uppercase(), title, (*word).to_owned()]
-    });
-    let built = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(cased);
-    built.expect("a few words make a small automaton")
 }

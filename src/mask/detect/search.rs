@@ -2,6 +2,7 @@
 
 use super::form::Forms;
 use super::token::Tokens;
+use super::word::Words;
 use super::{DETECTORS, Finder, Found, Set};
 use crate::mask::keys::Keys;
 
@@ -13,6 +14,7 @@ pub(in crate::mask) struct Search {
     /// One for each pass over a text.
     pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
+    words: Words,
     tokens: Tokens,
 }
 
@@ -27,29 +29,33 @@ pub(in crate::mask) struct Seeker {
 enum By {
     Own(usize),
     Forms,
+    Words,
     Tokens,
 }
 
 impl Search {
     pub(in crate::mask) fn new(wanted: Set, keys: Keys) -> Self {
-        let (mut forms, tokens) = (Forms::default(), Tokens::new(wanted));
+        let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::new(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             match &detector.finder {
                 Finder::Own { .. } => seekers.push(Seeker { rows: Set::of(row), by: By::Own(row) }),
                 Finder::Form { forms: written, check, near } => forms.insert(row, written, *check, near),
+                Finder::Number { judge, near } => forms.insert_free(row, *judge, near),
+                Finder::Word { check, near } => words.insert(row, *check, near),
                 Finder::Token { .. } => {}
             }
         }
-        let shared = [(forms.rows(), By::Forms), (tokens.rows(), By::Tokens)];
+        let shared = [(forms.rows(), By::Forms), (words.rows(), By::Words), (tokens.rows(), By::Tokens)];
         seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
-        Self { wanted, keys, seekers, forms, tokens }
+        Self { wanted, keys, seekers, forms, words, tokens }
     }
 
     /// The next place at or after `from`, see [`Finder::Own`].
     pub(in crate::mask) fn seek(&self, seeker: &Seeker, bytes: &[u8], from: usize) -> Option<usize> {
         match seeker.by {
             By::Forms => self.forms.seek(bytes, from),
+            By::Words => self.words.seek(bytes, from),
             By::Tokens => self.tokens.seek(bytes, from),
             By::Own(row) => match DETECTORS[row].finder {
                 Finder::Own { seek, .. } => seek(bytes, from, &self.keys),
@@ -63,6 +69,7 @@ impl Search {
         for seeker in self.seekers.iter().filter(|seeker| seeker.rows.meets(set)) {
             match seeker.by {
                 By::Forms => self.forms.find(text, before, found),
+                By::Words => self.words.find(text, before, found),
                 By::Tokens => self.tokens.find(text, found),
                 By::Own(row) => {
                     if let Finder::Own { find, .. } = DETECTORS[row].finder {
