@@ -18,6 +18,7 @@ mod singapore;
 mod spain;
 mod states;
 mod sweden;
+mod turkey;
 
 use super::{Detector, Finder, Group};
 
@@ -35,6 +36,7 @@ pub(super) static ROWS: &[Detector] = &[
     finland::HETU,
     brazil::CPF,
     brazil::CNPJ,
+    turkey::TCKN,
     poland::PESEL,
     germany::TAX_ID,
     sweden::PERSONNUMMER,
