@@ -1,9 +1,10 @@
 //! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them; and numbers of a freer
-//! form, proved by code. One pass for all: each run of digits is compared with the forms whose first run is as long.
-//! Knows no country's rules.
+//! form, proved by code. Two passes for all: over stretches of digits and what stands between them, and over words with
+//! digits in them; what is shorter is never looked at. Knows no country's rules.
 
-use super::edges::{is_word, starts_word};
+use super::edges::{follows_escape, is_word, starts_word};
 use super::near::Near;
+use super::scan::{self, Class};
 use super::{Found, Set};
 
 /// No form has more digits in a row.
@@ -11,6 +12,18 @@ const LONGEST_RUN: usize = 20;
 
 /// No form has more digits and letters.
 const LONGEST: usize = 32;
+
+/// A form without so many digits, and what stands between them, in a row has a word of [`SHORTEST_WORD`].
+const SHORTEST_STRETCH: usize = 6;
+
+/// Letters and digits in a row.
+const SHORTEST_WORD: usize = 9;
+
+/// A longer word is no number of any kind.
+const LONGEST_WORD: usize = 96;
+
+/// In a number of groups with letters, a stretch of digits alone begins at most so far behind its first digit.
+const BEFORE: usize = 24;
 
 /// Judges what has its first run of digits at `start..end`. Looks at a bounded stretch only.
 pub(in crate::mask) type Judge = fn(bytes: &[u8], start: usize, end: usize) -> Option<Number>;
@@ -24,12 +37,25 @@ pub(in crate::mask) struct Number {
     pub(in crate::mask) is_sure: bool,
 }
 
+/// Which runs of digits a [`Judge`] is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mask) enum Asked {
+    /// All in a stretch.
+    Stretch,
+    /// Those, and those shortly before.
+    Around,
+    /// The first of a word of at least so many letters and digits.
+    Word(usize),
+}
+
 /// The forms of all rows that are on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Forms {
     rows: Set,
-    /// By the length of the first run of digits.
-    by_run: [Vec<Form>; LONGEST_RUN + 1],
+    /// Those that are told by a stretch, by the length of its first run of digits.
+    stretches: [Vec<Form>; LONGEST_RUN + 1],
+    /// Those that are told by a word, by its length.
+    words: [Vec<Form>; LONGEST + 1],
     free: Vec<Free>,
     near: Vec<Near>,
 }
@@ -38,10 +64,8 @@ pub(super) struct Forms {
 struct Form {
     row: usize,
     pattern: &'static [u8],
-    /// Where in the pattern the first digit is.
-    first_digit: usize,
-    /// Where the first digits end.
-    run_end: usize,
+    /// Where in the pattern that begins by which it is told.
+    anchor: usize,
     check: fn(&[u8]) -> bool,
     /// In `Forms::near`. None: it is sure, and its letters are capitals.
     near: Option<usize>,
@@ -51,8 +75,19 @@ struct Form {
 struct Free {
     row: usize,
     judge: Judge,
+    asked: &'static [Asked],
     /// In `Forms::near`.
     near: Option<usize>,
+}
+
+/// Shows a row, the words that it needs, where a hit begins and ends.
+type Show<'a> = dyn FnMut(usize, Option<usize>, usize, usize) + 'a;
+
+impl Default for Forms {
+    fn default() -> Self {
+        let (stretches, words) = (Default::default(), std::array::from_fn(|_| Vec::new()));
+        Self { rows: Set::default(), stretches, words, free: Vec::new(), near: Vec::new() }
+    }
 }
 
 impl Forms {
@@ -69,17 +104,30 @@ impl Forms {
         for form in forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
-            let first_digit = pattern.iter().take_while(|&&class| class != b'#').count();
-            let run = pattern[first_digit..].iter().take_while(|&&class| class == b'#').count();
-            self.by_run[run].push(Form { row, pattern, first_digit, run_end: first_digit + run, check, near });
+            let form = |anchor| Form { row, pattern, anchor, check, near };
+            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, is_of_word) {
+                self.words[end - start].push(form(start));
+            } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, is_of_stretch) {
+                let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
+                let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
+                self.stretches[run].push(form(digit));
+            } else {
+                debug_assert!(false, "nothing tells of {pattern:?}");
+            }
         }
     }
 
     /// Adds a row that has no fixed form.
-    pub(super) fn insert_free(&mut self, row: usize, judge: Judge, near: &'static [&'static str]) {
+    pub(super) fn insert_free(
+        &mut self,
+        row: usize,
+        judge: Judge,
+        asked: &'static [Asked],
+        near: &'static [&'static str],
+    ) {
         self.rows.insert(row);
         let near = self.insert_near(near);
-        self.free.push(Free { row, judge, near });
+        self.free.push(Free { row, judge, asked, near });
     }
 
     fn insert_near(&mut self, words: &'static [&'static str]) -> Option<usize> {
@@ -93,51 +141,92 @@ impl Forms {
         self.rows
     }
 
-    /// The next hit, its telling words sought in a wider stretch than [`Forms::find`] does.
-    pub(super) fn seek(&self, bytes: &[u8], from: usize) -> Option<usize> {
+    /// The next hit that a stretch tells of, its telling words sought further away than [`Forms::find`] does.
+    pub(super) fn seek_stretch(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.seek(bytes, from, next_stretch, Self::in_stretch)
+    }
+
+    /// The same for words.
+    pub(super) fn seek_word(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.seek(bytes, from, next_word, Self::in_word)
+    }
+
+    fn seek(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        next: fn(&[u8], usize) -> Option<(usize, usize)>,
+        visit: fn(&Self, &[u8], (usize, usize), &mut Show<'_>),
+    ) -> Option<usize> {
         let mut at = from;
         loop {
-            let (start, end) = next_run(bytes, at)?;
+            let place = next(bytes, at)?;
             let mut is_hit = false;
-            self.visit(bytes, start, end, |_, near, begin, _| {
+            visit(self, bytes, place, &mut |_, near, begin, _| {
                 is_hit |= near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin));
             });
-            // The place is a digit of it: of the same string, whatever stands before.
             if is_hit {
-                return Some(start);
+                // What stands around digits may be outside of a JSON number.
+                return next_digits(bytes, place.0, place.1).map(|(start, _)| start);
             }
-            at = end;
+            at = place.1;
         }
     }
 
     /// All hits; `before` is what stands before `text` in its record.
     pub(super) fn find(&self, text: &str, before: &str, found: &mut Found) {
         let bytes = text.as_bytes();
+        let mut show = |row, near: Option<usize>, begin, end| {
+            if near.is_none_or(|near| self.near[near].leads_to(bytes, begin, before.as_bytes())) {
+                if near.is_some() { found.begin_told(row) } else { found.begin(row) }
+                found.push(begin, end);
+            }
+        };
         let mut at = 0;
-        while let Some((start, end)) = next_run(bytes, at) {
-            at = end;
-            self.visit(bytes, start, end, |row, near, begin, end| {
-                if near.is_none_or(|near| self.near[near].leads_to(bytes, begin, before.as_bytes())) {
-                    if near.is_some() {
-                        found.begin_told(row)
-                    } else {
-                        found.begin(row)
-                    }
-                    found.push(begin, end);
-                    at = at.max(end);
-                }
-            });
+        while let Some(stretch) = next_stretch(bytes, at) {
+            at = stretch.1;
+            self.in_stretch(bytes, stretch, &mut show);
+        }
+        at = 0;
+        while let Some(word) = next_word(bytes, at) {
+            at = word.1;
+            self.in_word(bytes, word, &mut show);
         }
     }
 
-    /// Shows all that a run of digits begins: its row, the words that it needs, where it begins and ends.
-    fn visit(&self, bytes: &[u8], start: usize, end: usize, mut show: impl FnMut(usize, Option<usize>, usize, usize)) {
-        for form in self.by_run.get(end - start).into_iter().flatten() {
+    fn in_stretch(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+        let mut at = start;
+        while let Some((from, to)) = next_digits(bytes, at, end) {
+            at = to;
+            for form in self.stretches.get(to - from).into_iter().flatten() {
+                if let Some((begin, end)) = form.matched(bytes, from) {
+                    show(form.row, form.near, begin, end);
+                }
+            }
+            self.ask(bytes, (from, to), |asked| matches!(asked, Asked::Stretch | Asked::Around), show);
+        }
+        at = start.saturating_sub(BEFORE);
+        while let Some((from, to)) = next_digits(bytes, at, start) {
+            at = to;
+            self.ask(bytes, (from, to), |asked| asked == Asked::Around, show);
+        }
+    }
+
+    fn in_word(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+        // The letter of an escape before a word is none of its own.
+        let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
+        for form in self.words.get(end - start).into_iter().flatten() {
             if let Some((begin, end)) = form.matched(bytes, start) {
                 show(form.row, form.near, begin, end);
             }
         }
-        for free in &self.free {
+        if let Some(digits) = next_digits(bytes, start, end) {
+            self.ask(bytes, digits, |asked| matches!(asked, Asked::Word(least) if end - start >= least), show);
+        }
+    }
+
+    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), is_asked: impl Fn(Asked) -> bool, show: &mut Show<'_>) {
+        for free in self.free.iter().filter(|free| free.asked.iter().any(|asked| is_asked(*asked))) {
             if let Some(number) = (free.judge)(bytes, start, end) {
                 let near = if number.is_sure { None } else { free.near };
                 show(free.row, near, number.begin, number.end);
@@ -146,15 +235,74 @@ impl Forms {
     }
 }
 
-impl Form {
-    /// Where it begins and ends if its first digit is at `start`, and the check holds.
-    fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
-        let begin = start.checked_sub(self.first_digit)?;
-        let text = bytes.get(begin..begin + self.pattern.len())?;
-        // Most forms already differ right behind the digits.
-        if self.pattern.get(self.run_end).is_some_and(|&class| !is_of(text[self.run_end], class)) {
-            return None;
+/// The next stretch with enough digits to be a number.
+fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    next_with_digits(Class::Number, bytes, from, SHORTEST_STRETCH, SHORTEST_STRETCH, usize::MAX)
+}
+
+/// The next word of letters and digits.
+fn next_word(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    next_with_digits(Class::Word, bytes, from, SHORTEST_WORD, 2, LONGEST_WORD)
+}
+
+fn next_with_digits(
+    class: Class,
+    bytes: &[u8],
+    from: usize,
+    least: usize,
+    digits: usize,
+    most: usize,
+) -> Option<(usize, usize)> {
+    let mut at = from;
+    loop {
+        let (start, end) = scan::next_run(class, bytes, at, least)?;
+        let is_digit = |byte: &&u8| byte.is_ascii_digit();
+        if end - start <= most && bytes[start..end].iter().filter(is_digit).take(digits).count() == digits {
+            return Some((start, end));
         }
+        at = end;
+    }
+}
+
+/// The next run of digits that begins in `from..until`.
+fn next_digits(bytes: &[u8], from: usize, until: usize) -> Option<(usize, usize)> {
+    let start = from + bytes.get(from..until)?.iter().position(u8::is_ascii_digit)?;
+    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some((start, start + length))
+}
+
+/// The first run of at least so many classes of a kind in a pattern.
+fn first_run(pattern: &[u8], least: usize, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
+    let mut start = 0;
+    for (at, &class) in pattern.iter().chain(&[0]).enumerate() {
+        if !is_of_kind(class) {
+            if at - start >= least {
+                return Some((start, at));
+            }
+            start = at + 1;
+        }
+    }
+    None
+}
+
+const fn is_of_word(class: u8) -> bool {
+    matches!(class, b'#' | b'A' | b'*')
+}
+
+const fn is_of_stretch(class: u8) -> bool {
+    is_digit(class) || matches!(class, b' ' | b'('..=b'/')
+}
+
+/// Where a letter may stand for a digit, it seldom does.
+const fn is_digit(class: u8) -> bool {
+    matches!(class, b'#' | b'*')
+}
+
+impl Form {
+    /// Where it begins and ends if what tells of it is at `start`, and the check holds.
+    fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+        let begin = start.checked_sub(self.anchor)?;
+        let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
             return None;
         }
@@ -182,13 +330,6 @@ fn is_of(byte: u8, class: u8) -> bool {
         b'*' => byte.is_ascii_alphanumeric(),
         itself => byte == itself,
     }
-}
-
-/// The next run of digits that begins at or after `from`.
-fn next_run(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let start = from + bytes.get(from..)?.iter().position(u8::is_ascii_digit)?;
-    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((start, start + length))
 }
 
 /// Not in a word, and not the rest of a longer number, version, or id with dashes.

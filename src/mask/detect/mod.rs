@@ -14,6 +14,7 @@ mod money;
 mod near;
 mod network;
 mod people;
+mod scan;
 mod search;
 mod secrets;
 mod token;
@@ -106,6 +107,7 @@ pub(super) enum Finder {
     /// A number, or a word with a digit, that is written in many ways.
     Number {
         judge: form::Judge,
+        asked: &'static [form::Asked],
         /// As of a form; for hits that are not sure.
         near: &'static [&'static str],
     },

@@ -28,7 +28,8 @@ pub(in crate::mask) struct Seeker {
 #[derive(Debug)]
 enum By {
     Own(usize),
-    Forms,
+    Stretches,
+    FormWords,
     Words,
     Tokens,
 }
@@ -41,12 +42,17 @@ impl Search {
             match &detector.finder {
                 Finder::Own { .. } => seekers.push(Seeker { rows: Set::of(row), by: By::Own(row) }),
                 Finder::Form { forms: written, check, near } => forms.insert(row, written, *check, near),
-                Finder::Number { judge, near } => forms.insert_free(row, *judge, near),
+                Finder::Number { judge, asked, near } => forms.insert_free(row, *judge, asked, near),
                 Finder::Word { check, near } => words.insert(row, *check, near),
                 Finder::Token { .. } => {}
             }
         }
-        let shared = [(forms.rows(), By::Forms), (words.rows(), By::Words), (tokens.rows(), By::Tokens)];
+        let shared = [
+            (forms.rows(), By::Stretches),
+            (forms.rows(), By::FormWords),
+            (words.rows(), By::Words),
+            (tokens.rows(), By::Tokens),
+        ];
         seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
         Self { wanted, keys, seekers, forms, words, tokens }
     }
@@ -54,7 +60,8 @@ impl Search {
     /// The next place at or after `from`, see [`Finder::Own`].
     pub(in crate::mask) fn seek(&self, seeker: &Seeker, bytes: &[u8], from: usize) -> Option<usize> {
         match seeker.by {
-            By::Forms => self.forms.seek(bytes, from),
+            By::Stretches => self.forms.seek_stretch(bytes, from),
+            By::FormWords => self.forms.seek_word(bytes, from),
             By::Words => self.words.seek(bytes, from),
             By::Tokens => self.tokens.seek(bytes, from),
             By::Own(row) => match DETECTORS[row].finder {
@@ -68,7 +75,9 @@ impl Search {
     pub(super) fn find(&self, text: &str, before: &str, set: Set, found: &mut Found) {
         for seeker in self.seekers.iter().filter(|seeker| seeker.rows.meets(set)) {
             match seeker.by {
-                By::Forms => self.forms.find(text, before, found),
+                By::Stretches => self.forms.find(text, before, found),
+                // Found with the others.
+                By::FormWords => {}
                 By::Words => self.words.find(text, before, found),
                 By::Tokens => self.tokens.find(text, found),
                 By::Own(row) => {

@@ -12,21 +12,13 @@ pub(super) const CODICE_FISCALE: Detector = Detector {
     proof: "letters and digits in their places, date of birth, check letter",
     source: "decree 13813 of the Ministry of Finance, 1976",
     finder: Finder::Form {
-        forms: &[
-            "!AAAAAA##A**A***A",
-            "!AAAAAA#AA**A***A",
-            "!AAAAAAA#A**A***A",
-            "!AAA AAA ##A** A***A",
-            "AAAAAA##A**A***A",
-            "AAA AAA ##A** A***A",
-        ],
+        forms: &["!AAAAAA##A**A***A", "!AAAAAA#AA**A***A", "!AAAAAAA#A**A***A", "AAAAAA##A**A***A"],
         check: is_codice_fiscale,
         near: &["codice fiscale", "codice_fiscale", "codicefiscale", "cod fisc", "cod. fisc", "fiscale", "cf", "c.f"],
     },
     masked: &[
         ("cliente RSSMRA85T10A562S, ok", "cliente [it_codice_fiscale], ok"),
         ("cf=rssmra85t10a562s", "cf=[it_codice_fiscale]"),
-        ("MRT MTT 25D09 F205Z", "[it_codice_fiscale]"),
         ("omocodia RSSMRA85T10A56NH", "omocodia [it_codice_fiscale]"),
     ],
     spared: &["RSSMRA85T10A562T", "RSSMRA85X10A562S", "RSSMRA85T99A562S", "rssmra85t10a562s", "XXRSSMRA85T10A562S"],

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Detector, Finder, Group};
-use crate::mask::detect::form::{Number, begins_apart, ends_apart};
+use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
 
 /// The capitals of an Ethereum address may hold a checksum; few writers use it.
 pub(super) const ROW: Detector = Detector {
@@ -13,7 +13,7 @@ pub(super) const ROW: Detector = Detector {
     default: true,
     proof: "Bitcoin: a checksum of 30 or 32 bits; Ethereum: `0x` and 40 hexadecimal digits",
     source: "BIP 13, 173 and 350; Ethereum Yellow Paper",
-    finder: Finder::Number { judge, near: &[] },
+    finder: Finder::Number { judge, asked: &[Asked::Word(26)], near: &[] },
     masked: &[
         ("to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa;", "to [wallet];"),
         ("31h38a54tFMrR8kzBnP2241MFD2EUHtGha", "[wallet]"),

@@ -3,7 +3,7 @@
 
 use super::calling::{is_international, is_north_american};
 use super::{Detector, Finder, Group};
-use crate::mask::detect::form::{Number, begins_apart, ends_apart};
+use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
 
 /// Times, ids, versions, addresses, prices and places are far more frequent.
 pub(super) const ROW: Detector = Detector {
@@ -15,6 +15,7 @@ pub(super) const ROW: Detector = Detector {
     source: "ITU-T E.164 and the national numbering plans",
     finder: Finder::Number {
         judge,
+        asked: &[Asked::Stretch],
         near: &[
             "phone",
             "phones",
