@@ -13,11 +13,14 @@ const LONGEST_RUN: usize = 20;
 /// No form has more digits and letters.
 const LONGEST: usize = 32;
 
-/// A form without so many digits, and what stands between them, in a row has a word of [`SHORTEST_WORD`].
+/// A form without a stretch of so many digits, and what stands between them, has a word of [`SHORTEST_WORD`].
 const SHORTEST_STRETCH: usize = 6;
 
 /// Letters and digits in a row.
 const SHORTEST_WORD: usize = 9;
+
+/// So many of them digits.
+const WORD_DIGITS: usize = 2;
 
 /// A longer word is no number of any kind.
 const LONGEST_WORD: usize = 96;
@@ -105,9 +108,9 @@ impl Forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
             let form = |anchor| Form { row, pattern, anchor, check, near };
-            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, is_of_word) {
+            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, WORD_DIGITS, is_of_word) {
                 self.words[end - start].push(form(start));
-            } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, is_of_stretch) {
+            } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, SHORTEST_STRETCH, is_of_stretch) {
                 let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
                 let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
                 self.stretches[run].push(form(digit));
@@ -178,7 +181,11 @@ impl Forms {
         let bytes = text.as_bytes();
         let mut show = |row, near: Option<usize>, begin, end| {
             if near.is_none_or(|near| self.near[near].leads_to(bytes, begin, before.as_bytes())) {
-                if near.is_some() { found.begin_told(row) } else { found.begin(row) }
+                if near.is_some() {
+                    found.begin_told(row)
+                } else {
+                    found.begin(row)
+                }
                 found.push(begin, end);
             }
         };
@@ -242,7 +249,7 @@ fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 
 /// The next word of letters and digits.
 fn next_word(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    next_with_digits(Class::Word, bytes, from, SHORTEST_WORD, 2, LONGEST_WORD)
+    next_with_digits(Class::Word, bytes, from, SHORTEST_WORD, WORD_DIGITS, LONGEST_WORD)
 }
 
 fn next_with_digits(
@@ -271,12 +278,13 @@ fn next_digits(bytes: &[u8], from: usize, until: usize) -> Option<(usize, usize)
     Some((start, start + length))
 }
 
-/// The first run of at least so many classes of a kind in a pattern.
-fn first_run(pattern: &[u8], least: usize, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
+/// The first run of at least so many classes of a kind in a pattern, so many of them digits.
+fn first_run(pattern: &[u8], least: usize, digits: usize, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
     let mut start = 0;
     for (at, &class) in pattern.iter().chain(&[0]).enumerate() {
         if !is_of_kind(class) {
-            if at - start >= least {
+            let count = pattern[start..at].iter().filter(|&&class| is_digit(class)).count();
+            if at - start >= least && count >= digits {
                 return Some((start, at));
             }
             start = at + 1;
