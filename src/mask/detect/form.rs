@@ -1,16 +1,11 @@
-//! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them. One pass for all: each
-//! run of digits is compared with the forms whose first run is as long. Knows no country's rules.
+//! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them; and numbers of a freer
+//! form, proved by code. Two passes for all: over stretches of digits and what stands between them, and over words with
+//! digits in them; what is shorter is never looked at. Knows no country's rules.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
-use super::edges::{ends_word, is_word, starts_word};
+use super::edges::{follows_escape, is_word, starts_word};
+use super::near::Near;
+use super::scan::{self, Class};
 use super::{Found, Set};
-
-/// How many bytes before a hit its telling word may begin.
-pub(super) const NEAR: usize = 48;
-
-/// The first look sees escapes, which make a text longer.
-const NEAR_ESCAPED: usize = 4 * NEAR;
 
 /// No form has more digits in a row.
 const LONGEST_RUN: usize = 20;
@@ -18,24 +13,84 @@ const LONGEST_RUN: usize = 20;
 /// No form has more digits and letters.
 const LONGEST: usize = 32;
 
+/// A form without a stretch of so many digits, and what stands between them, has a word of [`SHORTEST_WORD`].
+const SHORTEST_STRETCH: usize = 6;
+
+/// Letters and digits in a row.
+const SHORTEST_WORD: usize = 9;
+
+/// So many of them digits.
+const WORD_DIGITS: usize = 2;
+
+/// A longer word is no number of any kind.
+const LONGEST_WORD: usize = 96;
+
+/// In a number of groups with letters, a stretch of digits alone begins at most so far behind its first digit.
+const BEFORE: usize = 24;
+
+/// Judges what has its first run of digits at `start..end`. Looks at a bounded stretch only.
+pub(in crate::mask) type Judge = fn(bytes: &[u8], start: usize, end: usize) -> Option<Number>;
+
+/// A number of free form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mask) struct Number {
+    pub(in crate::mask) begin: usize,
+    pub(in crate::mask) end: usize,
+    /// It needs no word before it.
+    pub(in crate::mask) is_sure: bool,
+}
+
+/// Which runs of digits a [`Judge`] is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mask) enum Asked {
+    /// All in a stretch.
+    Stretch,
+    /// Those, and those shortly before.
+    Around,
+    /// The first of a word of at least so many letters and digits.
+    Word(usize),
+}
+
 /// The forms of all rows that are on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Forms {
     rows: Set,
-    /// By the length of the first run of digits.
-    by_run: [Vec<Form>; LONGEST_RUN + 1],
-    near: Vec<AhoCorasick>,
+    /// Those that are told by a stretch, by the length of its first run of digits.
+    stretches: [Vec<Form>; LONGEST_RUN + 1],
+    /// Those that are told by a word, by its length.
+    words: [Vec<Form>; LONGEST + 1],
+    free: Vec<Free>,
+    near: Vec<Near>,
 }
 
 #[derive(Debug)]
 struct Form {
     row: usize,
     pattern: &'static [u8],
-    /// Where in the pattern the first digit is.
-    first_digit: usize,
+    /// Where in the pattern that begins by which it is told.
+    anchor: usize,
     check: fn(&[u8]) -> bool,
+    /// In `Forms::near`. None: it is sure, and its letters are capitals.
+    near: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Free {
+    row: usize,
+    judge: Judge,
+    asked: &'static [Asked],
     /// In `Forms::near`.
     near: Option<usize>,
+}
+
+/// Shows a row, the words that it needs, where a hit begins and ends.
+type Show<'a> = dyn FnMut(usize, Option<usize>, usize, usize) + 'a;
+
+impl Default for Forms {
+    fn default() -> Self {
+        let (stretches, words) = (Default::default(), std::array::from_fn(|_| Vec::new()));
+        Self { rows: Set::default(), stretches, words, free: Vec::new(), near: Vec::new() }
+    }
 }
 
 impl Forms {
@@ -48,81 +103,222 @@ impl Forms {
         near: &'static [&'static str],
     ) {
         self.rows.insert(row);
-        let near = (!near.is_empty()).then(|| {
-            self.near.push(any_of(near));
-            self.near.len() - 1
-        });
-        for pattern in forms.iter().map(|form| form.as_bytes()) {
-            let first_digit = pattern.iter().take_while(|&&class| class != b'#').count();
-            let run = pattern[first_digit..].iter().take_while(|&&class| class == b'#').count();
-            self.by_run[run].push(Form { row, pattern, first_digit, check, near });
+        let near = self.insert_near(near);
+        for form in forms {
+            let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
+            let pattern = pattern.as_bytes();
+            let form = |anchor| Form { row, pattern, anchor, check, near };
+            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, WORD_DIGITS, is_of_word) {
+                self.words[end - start].push(form(start));
+            } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, SHORTEST_STRETCH, is_of_stretch) {
+                let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
+                let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
+                self.stretches[run].push(form(digit));
+            } else {
+                debug_assert!(false, "nothing tells of {pattern:?}");
+            }
         }
+    }
+
+    /// Adds a row that has no fixed form.
+    pub(super) fn insert_free(
+        &mut self,
+        row: usize,
+        judge: Judge,
+        asked: &'static [Asked],
+        near: &'static [&'static str],
+    ) {
+        self.rows.insert(row);
+        let near = self.insert_near(near);
+        self.free.push(Free { row, judge, asked, near });
+    }
+
+    fn insert_near(&mut self, words: &'static [&'static str]) -> Option<usize> {
+        (!words.is_empty()).then(|| {
+            self.near.push(Near::new(words));
+            self.near.len() - 1
+        })
     }
 
     pub(super) const fn rows(&self) -> Set {
         self.rows
     }
 
-    /// The next hit, its telling words sought in a wider stretch than [`Forms::find`] does.
-    pub(super) fn seek(&self, bytes: &[u8], from: usize) -> Option<usize> {
+    /// The next hit that a stretch tells of, its telling words sought further away than [`Forms::find`] does.
+    pub(super) fn seek_stretch(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.seek(bytes, from, next_stretch, Self::in_stretch)
+    }
+
+    /// The same for words.
+    pub(super) fn seek_word(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.seek(bytes, from, next_word, Self::in_word)
+    }
+
+    fn seek(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        next: fn(&[u8], usize) -> Option<(usize, usize)>,
+        visit: fn(&Self, &[u8], (usize, usize), &mut Show<'_>),
+    ) -> Option<usize> {
         let mut at = from;
         loop {
-            let (start, end) = next_run(bytes, at)?;
-            let is_hit = |form: &&Form| {
-                form.matched(bytes, start)
-                    .is_some_and(|(begin, _)| self.is_near(form, &[&bytes[begin.saturating_sub(NEAR_ESCAPED)..begin]]))
-            };
-            // The place is a digit of it: of the same string, whatever stands before.
-            if self.by_run.get(end - start).is_some_and(|forms| forms.iter().any(|form| is_hit(&form))) {
-                return Some(start);
+            let place = next(bytes, at)?;
+            let mut is_hit = false;
+            visit(self, bytes, place, &mut |_, near, begin, _| {
+                is_hit |= near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin));
+            });
+            if is_hit {
+                // What stands around digits may be outside of a JSON number.
+                return next_digits(bytes, place.0, place.1).map(|(start, _)| start);
             }
-            at = end;
+            at = place.1;
         }
     }
 
     /// All hits; `before` is what stands before `text` in its record.
     pub(super) fn find(&self, text: &str, before: &str, found: &mut Found) {
         let bytes = text.as_bytes();
-        let mut at = 0;
-        while let Some((start, end)) = next_run(bytes, at) {
-            at = end;
-            for form in self.by_run.get(end - start).into_iter().flatten() {
-                let Some((begin, end)) = form.matched(bytes, start) else { continue };
-                let within = &bytes[begin.saturating_sub(NEAR)..begin];
-                let before = before.as_bytes();
-                let outside = &before[before.len().saturating_sub(NEAR - within.len())..];
-                if self.is_near(form, &[within, outside]) {
-                    found.begin(form.row);
-                    found.push(begin, end);
-                    at = at.max(end);
+        let mut show = |row, near: Option<usize>, begin, end| {
+            if near.is_none_or(|near| self.near[near].leads_to(bytes, begin, before.as_bytes())) {
+                if near.is_some() {
+                    found.begin_told(row)
+                } else {
+                    found.begin(row)
                 }
+                found.push(begin, end);
             }
+        };
+        let mut at = 0;
+        while let Some(stretch) = next_stretch(bytes, at) {
+            at = stretch.1;
+            self.in_stretch(bytes, stretch, &mut show);
+        }
+        at = 0;
+        while let Some(word) = next_word(bytes, at) {
+            at = word.1;
+            self.in_word(bytes, word, &mut show);
         }
     }
 
-    /// Whether a telling word of `form` is in one of `stretches`.
-    fn is_near(&self, form: &Form, stretches: &[&[u8]]) -> bool {
-        let Some(near) = form.near else { return true };
-        let is_whole = |stretch: &[u8], start: usize, end: usize| {
-            starts_word(stretch, start)
-                && (ends_word(stretch, end) || stretch[end].is_ascii_digit() || starts_word(stretch, end))
-        };
-        stretches.iter().any(|stretch| {
-            self.near[near].find_overlapping_iter(*stretch).any(|hit| is_whole(stretch, hit.start(), hit.end()))
-        })
+    fn in_stretch(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+        let mut at = start;
+        while let Some((from, to)) = next_digits(bytes, at, end) {
+            at = to;
+            for form in self.stretches.get(to - from).into_iter().flatten() {
+                if let Some((begin, end)) = form.matched(bytes, from) {
+                    show(form.row, form.near, begin, end);
+                }
+            }
+            self.ask(bytes, (from, to), |asked| matches!(asked, Asked::Stretch | Asked::Around), show);
+        }
+        at = start.saturating_sub(BEFORE);
+        while let Some((from, to)) = next_digits(bytes, at, start) {
+            at = to;
+            self.ask(bytes, (from, to), |asked| asked == Asked::Around, show);
+        }
+    }
+
+    fn in_word(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+        // The letter of an escape before a word is none of its own.
+        let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
+        for form in self.words.get(end - start).into_iter().flatten() {
+            if let Some((begin, end)) = form.matched(bytes, start) {
+                show(form.row, form.near, begin, end);
+            }
+        }
+        if let Some(digits) = next_digits(bytes, start, end) {
+            self.ask(bytes, digits, |asked| matches!(asked, Asked::Word(least) if end - start >= least), show);
+        }
+    }
+
+    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), is_asked: impl Fn(Asked) -> bool, show: &mut Show<'_>) {
+        for free in self.free.iter().filter(|free| free.asked.iter().any(|asked| is_asked(*asked))) {
+            if let Some(number) = (free.judge)(bytes, start, end) {
+                let near = if number.is_sure { None } else { free.near };
+                show(free.row, near, number.begin, number.end);
+            }
+        }
     }
 }
 
+/// The next stretch with enough digits to be a number.
+fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    next_with_digits(Class::Number, bytes, from, SHORTEST_STRETCH, SHORTEST_STRETCH, usize::MAX)
+}
+
+/// The next word of letters and digits.
+fn next_word(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    next_with_digits(Class::Word, bytes, from, SHORTEST_WORD, WORD_DIGITS, LONGEST_WORD)
+}
+
+fn next_with_digits(
+    class: Class,
+    bytes: &[u8],
+    from: usize,
+    least: usize,
+    digits: usize,
+    most: usize,
+) -> Option<(usize, usize)> {
+    let mut at = from;
+    loop {
+        let (start, end) = scan::next_run(class, bytes, at, least)?;
+        let is_digit = |byte: &&u8| byte.is_ascii_digit();
+        if end - start <= most && bytes[start..end].iter().filter(is_digit).take(digits).count() == digits {
+            return Some((start, end));
+        }
+        at = end;
+    }
+}
+
+/// The next run of digits that begins in `from..until`.
+fn next_digits(bytes: &[u8], from: usize, until: usize) -> Option<(usize, usize)> {
+    let start = from + bytes.get(from..until)?.iter().position(u8::is_ascii_digit)?;
+    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some((start, start + length))
+}
+
+/// The first run of at least so many classes of a kind in a pattern, so many of them digits.
+fn first_run(pattern: &[u8], least: usize, digits: usize, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
+    let mut start = 0;
+    for (at, &class) in pattern.iter().chain(&[0]).enumerate() {
+        if !is_of_kind(class) {
+            let count = pattern[start..at].iter().filter(|&&class| is_digit(class)).count();
+            if at - start >= least && count >= digits {
+                return Some((start, at));
+            }
+            start = at + 1;
+        }
+    }
+    None
+}
+
+const fn is_of_word(class: u8) -> bool {
+    matches!(class, b'#' | b'A' | b'*')
+}
+
+const fn is_of_stretch(class: u8) -> bool {
+    is_digit(class) || matches!(class, b' ' | b'('..=b'/')
+}
+
+/// Where a letter may stand for a digit, it seldom does.
+const fn is_digit(class: u8) -> bool {
+    matches!(class, b'#' | b'*')
+}
+
 impl Form {
-    /// Where it begins and ends if its first digit is at `start`, and the check holds.
+    /// Where it begins and ends if what tells of it is at `start`, and the check holds.
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
-        let begin = start.checked_sub(self.first_digit)?;
+        let begin = start.checked_sub(self.anchor)?;
         let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
             return None;
         }
         let end = begin + text.len();
         if !begins_apart(bytes, begin) || !ends_apart(bytes, end) {
+            return None;
+        }
+        if self.near.is_none() && text.iter().any(u8::is_ascii_lowercase) {
             return None;
         }
         let mut plain = [0; LONGEST];
@@ -144,15 +340,8 @@ fn is_of(byte: u8, class: u8) -> bool {
     }
 }
 
-/// The next run of digits that begins at or after `from`.
-fn next_run(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let start = from + bytes.get(from..)?.iter().position(u8::is_ascii_digit)?;
-    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((start, start + length))
-}
-
 /// Not in a word, and not the rest of a longer number, version, or id with dashes.
-fn begins_apart(bytes: &[u8], at: usize) -> bool {
+pub(super) fn begins_apart(bytes: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     match bytes[before] {
         b'-' | b'.' => before == 0 || !bytes[before - 1].is_ascii_alphanumeric(),
@@ -160,21 +349,11 @@ fn begins_apart(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-fn ends_apart(bytes: &[u8], at: usize) -> bool {
+/// The same for its end.
+pub(super) fn ends_apart(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'-' | b'.') => bytes.get(at + 1).is_none_or(|byte| !byte.is_ascii_alphanumeric()),
         Some(byte) => !byte.is_ascii_alphanumeric() && *byte != b'_',
         None => true,
     }
-}
-
-/// Finds any of `words`, which are in lower case, in the cases that people write.
-fn any_of(words: &[&str]) -> AhoCorasick {
-    let cased = words.iter().flat_map(|word| {
-        let mut letters = word.chars();
-        let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-        [word.to_uppercase(), title, (*word).to_owned()]
-    });
-    let built = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(cased);
-    built.expect("a few words make a small automaton")
 }

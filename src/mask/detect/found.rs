@@ -17,6 +17,8 @@ pub(in crate::mask) struct Span {
     pub(in crate::mask) start: usize,
     pub(in crate::mask) end: usize,
     pub(in crate::mask) row: usize,
+    /// A word before it tells what it is.
+    pub(in crate::mask) is_told: bool,
     /// The tag gets quotes of this kind, where JSON inside a string had a bare number.
     pub(in crate::mask) quote: Option<Quote>,
 }
@@ -32,6 +34,7 @@ impl Span {
 pub(in crate::mask) struct Found {
     spans: Vec<Span>,
     row: usize,
+    is_told: bool,
 }
 
 impl Found {
@@ -42,7 +45,7 @@ impl Found {
 
     /// The same, with quotes for the tag.
     pub(in crate::mask) fn push_quoted(&mut self, start: usize, end: usize, quote: Option<Quote>) {
-        self.spans.push(Span { start, end, row: self.row, quote });
+        self.spans.push(Span { start, end, row: self.row, is_told: self.is_told, quote });
     }
 
     /// Forgets all hits.
@@ -74,6 +77,13 @@ impl Found {
     /// Says whose the next hits are.
     pub(super) const fn begin(&mut self, row: usize) {
         self.row = row;
+        self.is_told = false;
+    }
+
+    /// The same where a word tells.
+    pub(super) const fn begin_told(&mut self, row: usize) {
+        self.row = row;
+        self.is_told = true;
     }
 
     /// Runs the detectors of `set` over `text` and returns their hits, in order, none overlapping another. `before` is
@@ -130,10 +140,10 @@ impl Found {
         Ok(&self.spans)
     }
 
-    /// Joins hits that overlap, so that nothing of either stays. An e-mail address whose name is a URL's password is
+    /// Joins hits that overlap, so that nothing of either stays. Of those that begin together a told one names the whole. An e-mail address whose name is a URL's password is
     /// no address: the host may stay.
     fn settle(&mut self) {
-        self.spans.sort_unstable_by_key(|span| (span.start, span.row));
+        self.spans.sort_unstable_by_key(|span| (span.start, !span.is_told, span.row));
         self.spans.dedup_by(|next, kept| {
             if next.start >= kept.end {
                 return false;

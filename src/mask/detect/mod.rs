@@ -1,9 +1,9 @@
 //! What is looked for: one table of detectors, a row each, by group. A new one is one row, with its own examples, in the
 //! file of its group. Rewrites nothing.
 //!
-//! A row says how its hits are found: by a [`Finder::Form`] of digits and letters with a proof, by a
-//! [`Finder::Token`] that begins with a published prefix, or by code of its own. All forms share one pass over a text,
-//! and so do all tokens.
+//! A row says how its hits are found: by a [`Finder::Form`] of digits and letters with a proof, as a [`Finder::Number`]
+//! of freer form, as a [`Finder::Word`] after a telling one, by a [`Finder::Token`] that begins with a published prefix,
+//! or by code of its own. All forms and numbers share one pass over a text, all words another, and so do all tokens.
 
 mod checks;
 mod edges;
@@ -12,12 +12,15 @@ mod form;
 mod found;
 mod ids;
 mod money;
+mod near;
 mod network;
 mod people;
 mod personal;
+mod scan;
 mod search;
 mod secrets;
 mod token;
+mod word;
 
 use std::sync::LazyLock;
 
@@ -95,12 +98,26 @@ pub(super) enum Finder {
     },
     /// A number or word of fixed form.
     Form {
-        /// `#` is a digit, `A` a letter, `*` either, anything else itself. Each has a digit.
+        /// `#` is a digit, `A` a letter, `*` either, anything else itself. Each has a digit. With `!` before it a form
+        /// needs no word in `near`, but capital letters.
         forms: &'static [&'static str],
         /// Judges digits and upper-case letters, separators left out.
         check: fn(&[u8]) -> bool,
-        /// One of these words, in lower case, stands within [`form::NEAR`] bytes before a hit. None: the check is
+        /// One of these words, in lower case, stands within [`near::NEAR`] bytes before a hit. None: the check is
         /// enough.
+        near: &'static [&'static str],
+    },
+    /// A number, or a word with a digit, that is written in many ways.
+    Number {
+        judge: form::Judge,
+        asked: &'static [form::Asked],
+        /// As of a form; for hits that are not sure.
+        near: &'static [&'static str],
+    },
+    /// A word that may have no digit, after one of the words in `near`.
+    Word {
+        /// Judges letters and digits as they are written.
+        check: fn(&[u8]) -> bool,
         near: &'static [&'static str],
     },
     /// A word that begins, or is told, by a prefix.
@@ -112,6 +129,8 @@ impl std::fmt::Debug for Finder {
         f.write_str(match self {
             Self::Own { .. } => "Own",
             Self::Form { .. } => "Form",
+            Self::Number { .. } => "Number",
+            Self::Word { .. } => "Word",
             Self::Token { .. } => "Token",
         })
     }

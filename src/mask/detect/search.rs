@@ -2,6 +2,7 @@
 
 use super::form::Forms;
 use super::token::Tokens;
+use super::word::Words;
 use super::{DETECTORS, Finder, Found, Set};
 use crate::mask::keys::Keys;
 
@@ -15,6 +16,7 @@ pub(in crate::mask) struct Search {
     /// One for each pass over a text.
     pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
+    words: Words,
     tokens: Tokens,
 }
 
@@ -29,30 +31,41 @@ pub(in crate::mask) struct Seeker {
 enum By {
     /// Rows that are sought alike: the first one's code seeks for all.
     Own(Vec<usize>),
-    Forms,
+    Stretches,
+    FormWords,
+    Words,
     Tokens,
 }
 
 impl Search {
     pub(in crate::mask) fn new(wanted: Set, keys: Keys, base64: bool) -> Self {
-        let (mut forms, tokens) = (Forms::default(), Tokens::new(wanted));
+        let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::new(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             match &detector.finder {
                 Finder::Own { seek, .. } => join(&mut seekers, row, *seek),
                 Finder::Form { forms: written, check, near } => forms.insert(row, written, *check, near),
+                Finder::Number { judge, asked, near } => forms.insert_free(row, *judge, asked, near),
+                Finder::Word { check, near } => words.insert(row, *check, near),
                 Finder::Token { .. } => {}
             }
         }
-        let shared = [(forms.rows(), By::Forms), (tokens.rows(), By::Tokens)];
+        let shared = [
+            (forms.rows(), By::Stretches),
+            (forms.rows(), By::FormWords),
+            (words.rows(), By::Words),
+            (tokens.rows(), By::Tokens),
+        ];
         seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
-        Self { wanted, keys, base64, seekers, forms, tokens }
+        Self { wanted, keys, base64, seekers, forms, words, tokens }
     }
 
     /// The next place at or after `from`, see [`Finder::Own`].
     pub(in crate::mask) fn seek(&self, seeker: &Seeker, bytes: &[u8], from: usize) -> Option<usize> {
         match seeker.by {
-            By::Forms => self.forms.seek(bytes, from),
+            By::Stretches => self.forms.seek_stretch(bytes, from),
+            By::FormWords => self.forms.seek_word(bytes, from),
+            By::Words => self.words.seek(bytes, from),
             By::Tokens => self.tokens.seek(bytes, from),
             By::Own(ref rows) => seek_of(rows[0]).and_then(|seek| seek(bytes, from, &self.keys)),
         }
@@ -62,7 +75,10 @@ impl Search {
     pub(super) fn find(&self, text: &str, before: &str, set: Set, found: &mut Found) {
         for seeker in self.seekers.iter().filter(|seeker| seeker.rows.meets(set)) {
             match &seeker.by {
-                By::Forms => self.forms.find(text, before, found),
+                By::Stretches => self.forms.find(text, before, found),
+                // Found with the others.
+                By::FormWords => {}
+                By::Words => self.words.find(text, before, found),
                 By::Tokens => self.tokens.find(text, found),
                 By::Own(rows) => rows.iter().for_each(|row| {
                     if let Finder::Own { find, .. } = DETECTORS[*row].finder {

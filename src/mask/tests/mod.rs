@@ -3,6 +3,7 @@
 mod examples;
 mod policy;
 mod properties;
+mod rates;
 
 use std::sync::LazyLock;
 

@@ -3,6 +3,7 @@
 use crate::mask::detect::Found;
 use crate::mask::detect::checks::passes_luhn;
 use crate::mask::detect::edges::{ends_word, follows_escape, is_word};
+use crate::mask::detect::scan::{self, Class};
 use crate::mask::keys::Keys;
 
 /// The fewest digits of a card.
@@ -82,14 +83,15 @@ fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 /// Where digits, spaces and dashes follow each other long enough. A byte that is none of them rules out the twelve
-/// before it, so most bytes are never looked at.
+/// before it.
 fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut start = from;
+    let (mut start, mut end) = scan::next_run(Class::Number, bytes, from, SHORTEST)?;
     loop {
-        let window = bytes.get(start..start + SHORTEST)?;
-        match window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)]) {
-            Some(at) => start += at + 1,
-            None => return Some(start),
+        let window = bytes[..end].get(start..start + SHORTEST);
+        match window.map(|window| window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)])) {
+            Some(None) => return Some(start),
+            Some(Some(at)) => start += at + 1,
+            None => (start, end) = scan::next_run(Class::Number, bytes, end, SHORTEST)?,
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Cards and accounts.
 
 mod card;
+mod iban;
+mod swift;
+mod wallet;
 
 use super::{Detector, Finder, Group};
 
-pub(super) static ROWS: &[Detector] = &[Detector {
+pub(super) static ROWS: &[Detector] = &[CARD, iban::ROW, swift::ROW, wallet::ROW];
+
+const CARD: Detector = Detector {
     name: "card",
     tag: "[card]",
     group: Group::Money,
@@ -28,4 +33,4 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         "12345678-4111-1111-1111-111111111111",
         "trace 4bf92f3577b34da6a3ce929d0e0e4736",
     ],
-}];
+};

@@ -1,10 +1,14 @@
 //! What leads to a person.
 
+mod calling;
 mod email;
+mod phone;
 
 use super::{Detector, Finder, Group};
 
-pub(super) static ROWS: &[Detector] = &[Detector {
+pub(super) static ROWS: &[Detector] = &[EMAIL, phone::ROW];
+
+const EMAIL: Detector = Detector {
     name: "email",
     tag: "[email]",
     group: Group::People,
@@ -22,4 +26,4 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         ("4111111111111111@-x.io", "[email]"),
     ],
     spared: &["java.lang.Object@1a2b3c4d", "npm left-pad@1.3.0", "logo@2x.png", "root@localhost", "a @timestamp b"],
-}];
+};
