@@ -21,5 +21,12 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         ("sent to bob@example.com.123", "sent to [email].123"),
         ("4111111111111111@-x.io", "[email]"),
     ],
-    spared: &["java.lang.Object@1a2b3c4d", "npm left-pad@1.3.0", "logo@2x.png", "root@localhost", "a @timestamp b"],
+    spared: &[
+        "java.lang.Object@1a2b3c4d",
+        "npm left-pad@1.3.0",
+        "logo@2x.png",
+        "logo@1.5x.png",
+        "root@localhost",
+        "a @timestamp b",
+    ],
 }];
