@@ -16,6 +16,9 @@ const LONGEST: usize = 32;
 /// A form without a stretch of so many digits, and what stands between them, has a word of [`SHORTEST_WORD`].
 const SHORTEST_STRETCH: usize = 6;
 
+/// What may follow a run of digits: a space, one of `()*+,-./`, anything else.
+const FOLLOWERS: usize = 10;
+
 /// Letters and digits in a row.
 const SHORTEST_WORD: usize = 9;
 
@@ -55,8 +58,8 @@ pub(in crate::mask) enum Asked {
 #[derive(Debug)]
 pub(super) struct Forms {
     rows: Set,
-    /// Those that are told by a stretch, by the length of its first run of digits.
-    stretches: [Vec<Form>; LONGEST_RUN + 1],
+    /// Those that are told by a stretch, by the length of its first run of digits and what follows that.
+    stretches: [[Vec<Form>; FOLLOWERS]; LONGEST_RUN + 1],
     /// Those that are told by a word, by its length.
     words: [Vec<Form>; LONGEST + 1],
     free: Vec<Free>,
@@ -113,7 +116,7 @@ impl Forms {
             } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, SHORTEST_STRETCH, is_of_stretch) {
                 let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
                 let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
-                self.stretches[run].push(form(digit));
+                self.stretches[run][follower(pattern.get(digit + run))].push(form(digit));
             } else {
                 debug_assert!(false, "nothing tells of {pattern:?}");
             }
@@ -232,7 +235,8 @@ impl Forms {
 
     /// What a run of digits in a stretch may be.
     fn in_run(&self, bytes: &[u8], (from, to): (usize, usize), show: &mut Show<'_>) {
-        for form in self.stretches.get(to - from).into_iter().flatten() {
+        let stretches = self.stretches.get(to - from).map(|by_follower| &by_follower[follower(bytes.get(to))]);
+        for form in stretches.into_iter().flatten() {
             if let Some((begin, end)) = form.matched(bytes, from) {
                 show(form.row, form.near, begin, end);
             }
@@ -278,6 +282,14 @@ fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
         if digits == SHORTEST_STRETCH {
             return Some(start);
         }
+    }
+}
+
+fn follower(byte: Option<&u8>) -> usize {
+    match byte {
+        Some(b' ') => 0,
+        Some(mark @ b'('..=b'/') => usize::from(mark - b'(') + 1,
+        _ => FOLLOWERS - 1,
     }
 }
 

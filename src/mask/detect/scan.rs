@@ -1,6 +1,8 @@
 //! Long runs of bytes of one class, found 64 bytes at a time: most of a log is none, and is passed over at the speed of
 //! memory. Knows no detector.
 
+use wide::u8x16;
+
 /// Bytes looked at together: as many as a mask has bits.
 const BLOCK: usize = 64;
 
@@ -28,14 +30,17 @@ impl Class {
     }
 
     /// A bit for each byte, the first one lowest.
+    #[inline]
     fn mask(self, block: &[u8; BLOCK]) -> u64 {
         match self {
-            Self::Number => eights(block, |bytes| bytes.within(b'(', b'9').or(bytes.within(b' ', b' '))),
-            Self::Capital => eights(block, |bytes| {
-                let digits = bytes.within(b'0', b'9').or(bytes.within(b' ', b' '));
-                bytes.within(b'A', b'Z').or(bytes.within(b'-', b'-')).or(digits)
+            Self::Number => sixteens(block, |bytes| within(bytes, b'(', b'9') | equal(bytes, b' ')),
+            Self::Capital => sixteens(block, |bytes| {
+                within(bytes, b'A', b'Z') | within(bytes, b'0', b'9') | equal(bytes, b' ') | equal(bytes, b'-')
             }),
-            Self::Word => eights(block, |bytes| bytes.within(b'0', b'9').or(bytes.lower().within(b'a', b'z'))),
+            Self::Word => sixteens(block, |bytes| {
+                // Sets the bit that tells the cases of letters apart.
+                within(bytes, b'0', b'9') | within(bytes | u8x16::splat(0x20), b'a', b'z')
+            }),
         }
     }
 }
@@ -80,42 +85,24 @@ fn mask_at(class: Class, bytes: &[u8], at: usize) -> u64 {
     class.mask(&block)
 }
 
-/// A mask of 64 bytes out of eight of 8.
-fn eights(block: &[u8; BLOCK], class: impl Fn(Eight) -> Eight) -> u64 {
-    let (parts, _) = block.as_chunks::<8>();
-    let bits = |(index, part): (usize, &[u8; 8])| class(Eight(u64::from_le_bytes(*part))).bits() << (8 * index);
+/// A mask of 64 bytes out of four of 16, which every processor has registers for.
+#[inline]
+fn sixteens(block: &[u8; BLOCK], class: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    let bits = |(index, part): (usize, &[u8; 16])| u64::from(class(u8x16::new(*part)).to_bitmask()) << (16 * index);
     parts.iter().enumerate().map(bits).fold(0, |mask, bits| mask | bits)
 }
 
-/// Eight bytes in a word; or, as an answer, the highest bit of each.
-#[derive(Clone, Copy)]
-struct Eight(u64);
+/// All bits of each byte that is in a range.
+#[inline]
+fn within(bytes: u8x16, low: u8, high: u8) -> u8x16 {
+    let moved = bytes - u8x16::splat(low);
+    moved.min(u8x16::splat(high - low)).simd_eq(moved)
+}
 
-impl Eight {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHEST: u64 = 0x80 * Self::ONES;
-
-    /// Whether each byte is in a range of ASCII. No sum of two numbers below 128 reaches into the next byte.
-    const fn within(self, low: u8, high: u8) -> Self {
-        let low_bits = self.0 & !Self::HIGHEST;
-        let is_least = low_bits + (0x80 - low) as u64 * Self::ONES;
-        let is_more = low_bits + (0x7f - high) as u64 * Self::ONES;
-        Self(is_least & !is_more & !self.0 & Self::HIGHEST)
-    }
-
-    /// Letters in lower case; other bytes change too.
-    const fn lower(self) -> Self {
-        Self(self.0 | 0x20 * Self::ONES)
-    }
-
-    const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// An answer as eight bits: the product brings bit 8n to bit 56 + n.
-    const fn bits(self) -> u64 {
-        (self.0 >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-    }
+#[inline]
+fn equal(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte))
 }
 
 #[cfg(test)]

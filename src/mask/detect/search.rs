@@ -17,7 +17,7 @@ pub(in crate::mask) struct Search {
     pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
     words: Words,
-    tokens: Tokens,
+    tokens: Vec<Tokens>,
 }
 
 /// Seeks the next place that may be a hit of any of its rows.
@@ -35,12 +35,13 @@ enum By {
     FormWords,
     Codes,
     Words,
-    Tokens,
+    /// One part of all prefixes.
+    Tokens(usize),
 }
 
 impl Search {
     pub(in crate::mask) fn new(wanted: Set, keys: Keys, base64: bool) -> Self {
-        let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::new(wanted));
+        let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::all(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             match &detector.finder {
@@ -56,9 +57,15 @@ impl Search {
             (forms.rows(), By::FormWords),
             (forms.rows(), By::Codes),
             (words.rows(), By::Words),
-            (tokens.rows(), By::Tokens),
         ];
-        seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
+        let tokens_of = tokens.iter().enumerate().map(|(part, tokens)| (tokens.rows(), By::Tokens(part)));
+        seekers.extend(
+            shared
+                .into_iter()
+                .chain(tokens_of)
+                .filter(|(rows, _)| !rows.is_empty())
+                .map(|(rows, by)| Seeker { rows, by }),
+        );
         Self { wanted, keys, base64, seekers, forms, words, tokens }
     }
 
@@ -69,7 +76,7 @@ impl Search {
             By::FormWords => self.forms.seek_word(bytes, from),
             By::Codes => self.forms.seek_code(bytes, from),
             By::Words => self.words.seek(bytes, from),
-            By::Tokens => self.tokens.seek(bytes, from),
+            By::Tokens(part) => self.tokens[part].seek(bytes, from),
             By::Own(ref rows) => seek_of(rows[0]).and_then(|seek| seek(bytes, from, &self.keys)),
         }
     }
@@ -82,7 +89,7 @@ impl Search {
                 // Found with the others.
                 By::FormWords | By::Codes => {}
                 By::Words => self.words.find(text, before, found),
-                By::Tokens => self.tokens.find(text, found),
+                By::Tokens(part) => self.tokens[*part].find(text, found),
                 By::Own(rows) => rows.iter().for_each(|row| {
                     if let Finder::Own { find, .. } = DETECTORS[*row].finder {
                         found.begin(*row);

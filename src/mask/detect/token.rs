@@ -7,7 +7,10 @@ use super::{DETECTORS, Finder, Found, Set};
 /// Where a token begins and ends whose prefix is at a place.
 pub(super) type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
 
-/// The prefixes of all rows that are on.
+/// So many prefixes are sought by vector instructions; with more, the crate takes an automaton, which is slower by far.
+const MOST_PREFIXES: usize = 32;
+
+/// Some prefixes, of rows that are on.
 #[derive(Debug)]
 pub(super) struct Tokens {
     rows: Set,
@@ -17,14 +20,22 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(wanted: Set) -> Self {
-        let (mut rows, mut all) = (Set::default(), Vec::new());
+    /// All prefixes, in as many parts as it takes.
+    pub(super) fn all(wanted: Set) -> Vec<Self> {
+        let mut all = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             if let Finder::Token { prefixes, check } = detector.finder {
-                rows.insert(row);
                 all.extend(prefixes.iter().map(|prefix| (*prefix, row, check)));
             }
         }
+        // Those that begin alike are in one part.
+        all.sort_by_key(|(prefix, ..)| *prefix);
+        all.chunks(MOST_PREFIXES).map(Self::new).collect()
+    }
+
+    fn new(all: &[(&'static str, usize, Check)]) -> Self {
+        let mut rows = Set::default();
+        all.iter().for_each(|(_, row, _)| rows.insert(*row));
         let begun = |whole: &str| {
             let parts = all.iter().filter(|(prefix, ..)| whole.starts_with(prefix));
             parts.map(|&(_, row, check)| (row, check)).collect()
@@ -34,7 +45,7 @@ impl Tokens {
         let build = |all: &[(&str, usize, Check)]| {
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all.iter().map(|(prefix, ..)| prefix))
         };
-        let prefixes = (!all.is_empty()).then(|| build(&all).expect("a few prefixes make a small automaton"));
+        let prefixes = (!all.is_empty()).then(|| build(all).expect("a few prefixes make a small automaton"));
         Self { rows, by_prefix, prefixes }
     }
 
