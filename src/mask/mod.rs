@@ -10,23 +10,28 @@ mod escapes;
 mod keys;
 mod look;
 mod object;
+mod path;
 mod rewrite;
 mod rules;
+mod trace;
 
 use std::borrow::Cow;
 
 pub use config::{About, Config, detectors};
+pub use path::path_at;
 pub use rules::RuleConfig;
+pub use trace::Hit;
 
 use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detect::{DETECTORS, Search};
+use detect::{DETECTORS, Detector, Search};
+pub use detect::{Miss, Why};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
-const HELD: &str = "[held]";
+pub const HELD: &str = "[held]";
 
 /// What works: all detectors and rules, compiled. Shared by all workers.
 #[derive(Debug)]
@@ -136,6 +141,12 @@ impl<'a> Masked<'a> {
         self.scratch.held
     }
 
+    /// Each value that was replaced, in the order of the records; nothing unless the scratch is [`Scratch::tracing`].
+    #[must_use]
+    pub fn trace(&self) -> &'a [Hit] {
+        self.scratch.buffers.trace.hits()
+    }
+
     /// The name of each detector and rule that replaced anything, and how many values.
     pub fn hits(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
         let named = self.names.iter().zip(&self.scratch.hits);
@@ -153,6 +164,44 @@ impl Masker {
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
         Ok(Self { rules, enabled: config.enabled, names })
+    }
+
+    /// The name of a hit's detector or rule.
+    #[must_use]
+    pub fn name(&self, by: usize) -> &str {
+        self.names.get(by).map_or("", String::as_str)
+    }
+
+    /// The group of a hit's detector; `rule` for the user's own.
+    #[must_use]
+    pub fn group(&self, by: usize) -> &'static str {
+        DETECTORS.get(by).map_or("rule", |one| one.group.name())
+    }
+
+    /// What makes a hit more than a likeness.
+    #[must_use]
+    pub fn proof(&self, by: usize) -> &'static str {
+        DETECTORS.get(by).map_or("the pattern of the rule", |one| one.proof)
+    }
+
+    /// Whether anything is masked at all.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Whether the detector of this name is on.
+    #[must_use]
+    pub fn is_on(&self, name: &str) -> bool {
+        let is_wanted = |(row, one): (usize, &&Detector)| one.name == name && self.rules.search.wanted.contains(row);
+        self.enabled && DETECTORS.iter().enumerate().any(is_wanted)
+    }
+
+    /// What in a text was nearly a hit of a detector that is on, in no order. Not for every line: it is slow.
+    pub fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        if self.enabled {
+            self.rules.search.misses(text, visit);
+        }
     }
 
     /// Masks the fixed fields of a source.
@@ -209,7 +258,7 @@ impl Masker {
         }
         buffers.counts.clear();
         buffers.counts.resize(hits.len(), 0);
-        let from = rewritten.len();
+        let (from, noted) = (rewritten.len(), buffers.trace.hits().len());
         let mut rewriter = Rewriter::new(&self.rules, buffers);
         let changed = if is_object {
             object::rewrite(text, start, end, &mut rewriter, rewritten)
@@ -220,10 +269,12 @@ impl Masker {
         match changed {
             Ok(changed) if fits => {
                 hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
+                buffers.trace.end_record(noted, record.line, start, from);
                 Ok(changed.then_some(from))
             }
             _ => {
                 rewritten.truncate(from);
+                buffers.trace.forget_after(noted);
                 Err(Held)
             }
         }
@@ -231,12 +282,21 @@ impl Masker {
 }
 
 impl Scratch {
+    /// Buffers that also note each hit, for [`Masked::trace`].
+    #[must_use]
+    pub fn tracing() -> Self {
+        let mut scratch = Self::default();
+        scratch.buffers.trace = trace::Trace::on();
+        scratch
+    }
+
     fn restart(&mut self, names: usize, search: &Search) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
         self.hits.resize(names, 0);
         self.held = 0;
+        self.buffers.trace.restart();
         self.buffers.look.restart(search);
     }
 

@@ -77,7 +77,9 @@ impl Walk<'_> {
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
+                let at = self.out.len();
                 escape(masked, self.out);
+                rewriter.trace().string(start..end, has_escapes, at, &self.out[at..]);
                 self.copied = end;
             }
         }
@@ -109,8 +111,9 @@ impl Walk<'_> {
         if is_harmless(inner) || matches!(inner, b"{}" | b"[]") {
             return Ok(());
         }
-        self.replace(start, end, DETECTORS[SECRET].tag);
+        let at = self.replace(start, end, DETECTORS[SECRET].tag);
         rewriter.count(SECRET);
+        rewriter.trace().value(SECRET, start..end, at..self.out.len());
         Ok(())
     }
 
@@ -124,19 +127,24 @@ impl Walk<'_> {
         {
             self.copy_until(start);
             self.out.push('"');
+            let at = self.out.len();
             escape(masked, self.out);
+            rewriter.trace().string(start..end, false, at, &self.out[at..]);
             self.out.push('"');
             self.copied = end;
         }
         Ok(())
     }
 
-    fn replace(&mut self, start: usize, end: usize, tag: &str) {
+    /// Returns where in `out` it begins.
+    fn replace(&mut self, start: usize, end: usize, tag: &str) -> usize {
         self.copy_until(start);
+        let at = self.out.len();
         self.out.push('"');
         self.out.push_str(tag);
         self.out.push('"');
         self.copied = end;
+        at
     }
 
     fn copy_until(&mut self, start: usize) {

@@ -5,6 +5,7 @@ use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
 use super::escapes::{ESCAPES, Undone, undo_level};
 use super::look::{Look, Signs};
 use super::rules::{Rule, growth_limit};
+use super::trace::Trace;
 use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
@@ -34,6 +35,7 @@ pub(super) struct Buffers {
     masked: String,
     /// Hits by detector, then by rule; of the record at hand.
     pub(super) counts: Vec<u64>,
+    pub(super) trace: Trace,
 }
 
 /// Rules and buffers, together for the time of one record.
@@ -52,6 +54,11 @@ impl<'a> Rewriter<'a> {
     /// Counts a hit of a detector.
     pub(super) fn count(&mut self, row: usize) {
         self.buffers.counts[row] += 1;
+    }
+
+    /// Where hits are noted, by those who want to know.
+    pub(super) const fn trace(&mut self) -> &mut Trace {
+        &mut self.buffers.trace
     }
 
     /// Whether a JSON key, as it stands in the text, is secret.
@@ -103,17 +110,20 @@ impl<'a> Rewriter<'a> {
     /// it was.
     pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
         self.set = set_of(signs, self.rules.search.wanted);
-        let masked = self.plain(text, "")?;
-        out.push_str(masked.unwrap_or_default());
-        Ok(masked.is_some())
+        let Some(masked) = self.plain(text, "")? else { return Ok(false) };
+        let at = out.len();
+        out.push_str(masked);
+        self.trace().line(at);
+        Ok(true)
     }
 
     /// `None`: what was unescaped.
     fn rewrite(&mut self, text: Option<&str>, before: &str) -> Result<Option<&str>, Held> {
         let Rules { search, rules } = self.rules;
-        let Buffers { found, undone, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
+        let Buffers { found, undone, unescaped, ruled, spare, masked, counts, trace, .. } = &mut *self.buffers;
         let text = text.unwrap_or(unescaped);
-        let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
+        trace.begin();
+        let is_ruled = apply_rules(rules, text, ruled, spare, &mut (counts, trace))?;
         let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
         let spans = found.search_through(text, before, set, search, undone);
         if spans.is_empty() {
@@ -121,9 +131,10 @@ impl<'a> Rewriter<'a> {
                 return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
             };
             counts[row] += 1;
+            trace.whole(row, text.len(), DETECTORS[row].tag.len());
             return Ok(Some(DETECTORS[row].tag));
         }
-        write_masked(text, spans, masked, counts);
+        write_masked(text, spans, masked, counts, trace);
         let is_tag = matches!(spans, [all] if all.start == 0 && all.end == text.len());
         if is_tag {
             return Ok(Some(&self.buffers.masked));
@@ -135,9 +146,10 @@ impl<'a> Rewriter<'a> {
                     return Ok(Some(&self.buffers.masked));
                 };
                 counts[row] += 1;
+                trace.whole(row, masked.len(), DETECTORS[row].tag.len());
                 return Ok(Some(DETECTORS[row].tag));
             }
-            write_masked(masked, spans, spare, counts);
+            write_masked(masked, spans, spare, counts, trace);
             std::mem::swap(masked, spare);
         }
         Err(Held)
@@ -180,7 +192,7 @@ fn apply_rules(
     text: &str,
     ruled: &mut String,
     spare: &mut String,
-    counts: &mut [u64],
+    (counts, trace): &mut (&mut Vec<u64>, &mut Trace),
 ) -> Result<bool, Held> {
     let limit = growth_limit(text.len());
     let mut is_ruled = false;
@@ -189,9 +201,11 @@ fn apply_rules(
         if !rule.is_match(current) {
             continue;
         }
-        let count = rule.apply(current, limit, spare)?;
+        let by = DETECTORS.len() + index;
+        let count = rule.apply(current, limit, spare, &mut |from, to| trace.replace(by, from, to))?;
         if count > 0 {
-            counts[DETECTORS.len() + index] += count;
+            trace.turn(current.len(), spare.len());
+            counts[by] += count;
             std::mem::swap(ruled, spare);
             is_ruled = true;
         }
@@ -200,7 +214,7 @@ fn apply_rules(
 }
 
 /// Replaces what `out` held by `text` with tags for `spans`.
-fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64]) {
+fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64], trace: &mut Trace) {
     out.clear();
     let mut copied = 0;
     for span in spans {
@@ -211,11 +225,14 @@ fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64]
                 out.push(char::from(quote.mark));
             }
         };
+        let at = out.len();
         quote(out);
         out.push_str(DETECTORS[span.row].tag);
         quote(out);
+        trace.replace(span.row, span.start..span.end, at..out.len());
         counts[span.row] += 1;
         copied = span.end;
     }
     out.push_str(&text[copied..]);
+    trace.turn(text.len(), out.len());
 }

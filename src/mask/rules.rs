@@ -1,5 +1,7 @@
 //! The user's own rules: a regex and what is written instead. They run before the detectors, which have the last word.
 
+use std::ops::Range;
+
 use regex::Regex;
 use serde::Deserialize;
 
@@ -63,8 +65,14 @@ impl Rule {
     }
 
     /// Writes `text` with every match replaced to `out` and returns how many there were. Without a match, `out` is
-    /// not touched. Held if it grows beyond `limit` bytes.
-    pub(super) fn apply(&self, text: &str, limit: usize, out: &mut String) -> Result<u64, Held> {
+    /// not touched. Held if it grows beyond `limit` bytes. `note` is told what of `text` became what of `out`.
+    pub(super) fn apply(
+        &self,
+        text: &str,
+        limit: usize,
+        out: &mut String,
+        note: &mut dyn FnMut(Range<usize>, Range<usize>),
+    ) -> Result<u64, Held> {
         let mut count = 0;
         let mut copied = 0;
         for groups in self.regex.captures_iter(text) {
@@ -74,7 +82,9 @@ impl Rule {
             }
             count += 1;
             out.push_str(&text[copied..whole.start()]);
+            let at = out.len();
             groups.expand(&self.replace, out);
+            note(whole.range(), at..out.len());
             copied = whole.end();
             if out.len() > limit {
                 return Err(Held);

@@ -38,6 +38,11 @@ impl Found {
         self.spans.push(Span { start, end, row: self.row, quote });
     }
 
+    /// Whether a hit is exactly there.
+    pub(super) fn covers(&self, at: &std::ops::Range<usize>) -> bool {
+        self.spans.iter().any(|span| span.start == at.start && span.end == at.end)
+    }
+
     /// Says whose the next hits are.
     pub(super) const fn begin(&mut self, row: usize) {
         self.row = row;

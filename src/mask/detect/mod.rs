@@ -10,6 +10,7 @@ mod edges;
 mod form;
 mod found;
 mod ids;
+mod misses;
 mod money;
 mod network;
 mod people;
@@ -21,6 +22,7 @@ use std::sync::LazyLock;
 
 pub(super) use edges::{is_word, starts_word};
 pub(super) use found::{Found, Span};
+pub use misses::{Miss, Why};
 pub(super) use search::Search;
 pub(super) use secrets::is_harmless;
 

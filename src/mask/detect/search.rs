@@ -2,7 +2,7 @@
 
 use super::form::Forms;
 use super::token::Tokens;
-use super::{DETECTORS, Finder, Found, Set};
+use super::{DETECTORS, Finder, Found, Miss, Set, misses};
 use crate::mask::keys::Keys;
 
 /// What is searched for.
@@ -71,6 +71,15 @@ impl Search {
                     }
                 }
             }
+        }
+    }
+
+    /// What in a text was nearly a hit. Slow.
+    pub(in crate::mask) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        self.forms.misses(text, visit);
+        let is_card = |row: &usize| self.wanted.contains(*row) && DETECTORS[*row].name == "card";
+        if let Some(row) = (0..DETECTORS.len()).find(is_card) {
+            misses::cards(text, row, &self.keys, visit);
         }
     }
 }
