@@ -88,6 +88,7 @@ impl Pipeline {
         part.held = masked.held();
         part.masked.extend(masked.hits().map(|(detector, count)| (detector.to_owned(), count)));
         part.drop(HELD_BACK, part.held);
+        masked.dropped().for_each(|(detector, count)| part.drop(detector, count));
 
         let mut unwanted = 0;
         let when = self.when.as_ref().map(|when| when.at(&chunk.source));

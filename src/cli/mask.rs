@@ -257,7 +257,10 @@ impl<'a> Run<'a> {
             let (start, end) = (record.start as usize, record.end as usize);
             self.write_line(&text[line.start as usize..start])?;
             match written {
-                None => self.held(u64::from(index))?,
+                None => match masked.gone().binary_search_by_key(&index, |(line, _)| *line) {
+                    Ok(at) => self.dropped(u64::from(index), masked.gone()[at].1)?,
+                    Err(_) => self.held(u64::from(index))?,
+                },
                 Some(one) => self.record(one.text, &text[start..end], record, of_line)?,
             }
             self.write_line(&text[end..line.end as usize])?;
@@ -272,7 +275,7 @@ impl<'a> Run<'a> {
         let number = self.before + u64::from(record.line) + 1;
         let is_object = record.shape == Shape::Object;
         for hit in hits {
-            let place = show::place(text, source, is_object, hit);
+            let place = show::place(self.masker, text, source, is_object, hit);
             if self.is_check {
                 let line = format!("{}:{number}: {}, {place}\n", self.name, self.masker.name(hit.by));
                 self.out.write_all(line.as_bytes()).map_err(unwritten)?;
@@ -302,6 +305,21 @@ impl<'a> Run<'a> {
         self.write_line(HELD)
     }
 
+    /// A line whose record is not to leave the host at all, for what detector `by` found.
+    fn dropped(&mut self, index: u64, by: usize) -> Result<(), Stop> {
+        self.tally.dropped += 1;
+        let (number, name) = (self.before + index + 1, self.masker.name(by));
+        if self.is_check {
+            let line = format!("{}:{number}: {name}, the record is dropped\n", self.name);
+            return self.out.write_all(line.as_bytes()).map_err(unwritten);
+        }
+        if self.is_explained {
+            let line = format!("{number}: {name}: the record is dropped, as [mask.replace] says\n");
+            self.err.write_all(line.as_bytes()).map_err(unwritten)?;
+        }
+        self.write_line(DROPPED)
+    }
+
     fn write_line(&mut self, text: &str) -> Result<(), Stop> {
         self.write(text.as_bytes())
     }
@@ -328,6 +346,9 @@ impl<'a> Run<'a> {
         if is_check && self.tally.has_found() { Exit::Found } else { Exit::Fine }
     }
 }
+
+/// Printed for a record that would be dropped.
+const DROPPED: &str = "[dropped]";
 
 /// The byte order mark that some writers put before UTF-8: no part of the first line.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -1,9 +1,12 @@
 //! `[mask]` as the user writes it, and its faults. What works is made of it once, at start.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::detect::{DETECTORS, Detector, Group, SECRET, Search, Set};
 use super::keys::{Keys, plain};
+use super::replace::{Mode, PseudonymConfig, Replace, Types};
 use super::rewrite::Rules;
 use super::rules::{Rule, RuleConfig};
 use crate::base::fault::Fault;
@@ -22,6 +25,13 @@ pub struct Config {
     pub keys: Vec<String>,
     /// Whole names whose values are not secret, though they look it: `next_page_token`.
     pub except_keys: Vec<String>,
+    /// What is written instead, by detector, group, country, `default` or `all`; else the tag. The most special word
+    /// counts.
+    pub replace: BTreeMap<String, Mode>,
+    /// The key of what is made with one.
+    pub pseudonym: PseudonymConfig,
+    /// What a JSON number becomes that is shown in part or keeps its form.
+    pub types: Types,
     /// The user's own rules, in order.
     pub rule: Vec<RuleConfig>,
 }
@@ -33,6 +43,9 @@ impl Default for Config {
             detect: vec!["default".to_owned()],
             keys: Vec::new(),
             except_keys: Vec::new(),
+            replace: BTreeMap::new(),
+            pseudonym: PseudonymConfig::default(),
+            types: Types::default(),
             rule: Vec::new(),
         }
     }
@@ -75,10 +88,11 @@ impl Config {
         let compile = |(index, rule)| Rule::new(index, rule, &mut faults);
         let rules: Vec<Rule> = self.rule.iter().enumerate().filter_map(compile).collect();
         self.check_names(&mut faults);
+        let replace = Replace::new(&self.replace, &self.pseudonym, self.types, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys)), rules })
+        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys)), rules, replace })
     }
 
     fn wanted(&self, faults: &mut Vec<Fault>) -> Set {
@@ -121,7 +135,7 @@ impl Config {
 }
 
 /// The rows that a word of `detect` means: a detector, a group, a country, `default` or `all`.
-fn named(word: &str) -> Vec<usize> {
+pub(super) fn named(word: &str) -> Vec<usize> {
     let is_meant = |one: &Detector| match word {
         "all" => true,
         "default" => one.default,
@@ -130,7 +144,7 @@ fn named(word: &str) -> Vec<usize> {
     DETECTORS.iter().enumerate().filter(|(_, one)| is_meant(one)).map(|(row, _)| row).collect()
 }
 
-fn nearest(name: &str) -> String {
+pub(super) fn nearest(name: &str) -> String {
     let near = DETECTORS
         .iter()
         .max_by(|one, other| strsim::jaro_winkler(one.name, name).total_cmp(&strsim::jaro_winkler(other.name, name)));

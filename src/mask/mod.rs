@@ -11,6 +11,7 @@ mod keys;
 mod look;
 mod object;
 mod path;
+mod replace;
 mod rewrite;
 mod rules;
 mod trace;
@@ -19,6 +20,7 @@ use std::borrow::Cow;
 
 pub use config::{About, Config, detectors};
 pub use path::path_at;
+pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
 pub use trace::Hit;
 
@@ -49,6 +51,10 @@ pub struct Scratch {
     rewritten: String,
     hits: Vec<u64>,
     held: u64,
+    /// By detector.
+    dropped: Vec<u64>,
+    /// The lines that were dropped, and the detector.
+    gone: Vec<(u32, usize)>,
     buffers: Buffers,
 }
 
@@ -59,6 +65,18 @@ struct Rewritten {
     aside: bool,
     start: u32,
     end: u32,
+}
+
+/// What became of a record.
+enum Fate {
+    /// Nothing: it stays as it is.
+    Same,
+    /// Masked, from here on in `scratch.rewritten`.
+    Aside(usize),
+    /// It must not go further: masking could not process it.
+    Held,
+    /// It is not wanted, for what this detector found.
+    Dropped(usize),
 }
 
 /// A text could not be processed and must not go further.
@@ -135,6 +153,18 @@ impl<'a> Masked<'a> {
         self.origin
     }
 
+    /// How many records were dropped for what a detector found in them, by its name.
+    pub fn dropped(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let named = self.names.iter().zip(&self.scratch.dropped);
+        named.filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count))
+    }
+
+    /// The lines whose records were dropped, in order, with the detector as [`Masker::name`] takes it.
+    #[must_use]
+    pub fn gone(&self) -> &'a [(u32, usize)] {
+        &self.scratch.gone
+    }
+
     /// How many records were held back because masking could not process them.
     #[must_use]
     pub const fn held(&self) -> u64 {
@@ -190,6 +220,13 @@ impl Masker {
         self.enabled
     }
 
+    /// What is written for a detector's hits, for people.
+    #[must_use]
+    pub fn written(&self, name: &str) -> String {
+        let row = DETECTORS.iter().position(|one| one.name == name);
+        row.map_or_else(String::new, |row| self.rules.replace.shown(row))
+    }
+
     /// Whether the detector of this name is on.
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {
@@ -236,26 +273,26 @@ impl Masker {
     ) -> Masked<'a> {
         scratch.restart(self.names.len(), &self.rules.search);
         for record in &records.items {
-            let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
-            match done {
-                Ok(None) => scratch.keep(record),
-                Ok(Some(start)) => scratch.keep_aside(record, start),
-                Err(Held) => scratch.held += 1,
+            match if self.enabled { self.record(text, record, scratch) } else { Fate::Same } {
+                Fate::Same => scratch.keep(record),
+                Fate::Aside(start) => scratch.keep_aside(record, start),
+                Fate::Held => scratch.held += 1,
+                Fate::Dropped(row) => scratch.let_go(record, row),
             }
         }
         Masked { text, scratch, names: &self.names, fields, origin }
     }
 
-    /// Where in `scratch.rewritten` the masked record begins. `None`: it stays as it is.
-    fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Result<Option<usize>, Held> {
+    fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Fate {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { search, rules } = &self.rules;
+        let Rules { search, rules, .. } = &self.rules;
         let (start, end) = (record.start as usize, record.end as usize);
         let signs = buffers.look.within(text, start, end, search);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
-            return Ok(None);
+            return Fate::Same;
         }
+        buffers.drops.restart();
         buffers.counts.clear();
         buffers.counts.resize(hits.len(), 0);
         let (from, noted) = (rewritten.len(), buffers.trace.hits().len());
@@ -266,18 +303,20 @@ impl Masker {
             rewriter.line(&text[start..end], signs, rewritten)
         };
         let fits = u32::try_from(rewritten.len()).is_ok();
-        match changed {
-            Ok(changed) if fits => {
-                hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
-                buffers.trace.end_record(noted, record.line, start, from);
-                Ok(changed.then_some(from))
-            }
-            _ => {
-                rewritten.truncate(from);
-                buffers.trace.forget_after(noted);
-                Err(Held)
-            }
+        let fate = match (changed, buffers.drops.record) {
+            (_, Some(row)) => Fate::Dropped(row),
+            (Ok(true), None) if fits => Fate::Aside(from),
+            (Ok(false), None) => Fate::Same,
+            _ => Fate::Held,
+        };
+        if matches!(fate, Fate::Same | Fate::Aside(_)) {
+            hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
+            buffers.trace.end_record(noted, record.line, start, from);
+        } else {
+            rewritten.truncate(from);
+            buffers.trace.forget_after(noted);
         }
+        fate
     }
 }
 
@@ -296,12 +335,20 @@ impl Scratch {
         self.hits.clear();
         self.hits.resize(names, 0);
         self.held = 0;
+        self.gone.clear();
+        self.dropped.clear();
+        self.dropped.resize(names, 0);
         self.buffers.trace.restart();
         self.buffers.look.restart(search);
     }
 
     fn keep(&mut self, record: &Record) {
         self.records.push(Rewritten { record: *record, aside: false, start: record.start, end: record.end });
+    }
+
+    fn let_go(&mut self, record: &Record, row: usize) {
+        self.dropped[row] += 1;
+        self.gone.push((record.line, row));
     }
 
     fn keep_aside(&mut self, record: &Record, start: usize) {

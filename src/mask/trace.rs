@@ -104,6 +104,16 @@ impl Trace {
         }
     }
 
+    /// The last value's writing became shorter, or lost its quotes.
+    pub(super) fn shorten(&mut self, start: usize, end: usize) {
+        self.hits.last_mut().into_iter().for_each(|last| last.written = start..end);
+    }
+
+    /// Where the later hits stood cannot be told: somewhere in `whole`.
+    pub(super) fn blur(&mut self, first: usize, whole: Range<usize>) {
+        self.hits[first..].iter_mut().for_each(|one| one.source = whole.clone());
+    }
+
     /// Ends a record that began at `source` of the chunk, as its line `line`, and at `written` of all that is masked.
     /// `first`: how many hits there were before it.
     pub(super) fn end_record(&mut self, first: usize, line: u32, source: usize, written: usize) {

@@ -16,6 +16,7 @@ pub struct Tally {
     pub lines_hit: u64,
     pub bytes: u64,
     pub held: u64,
+    pub dropped: u64,
     /// By detector or rule, in the order in which they were first met.
     hits: Vec<(String, u64)>,
 }
@@ -31,7 +32,7 @@ impl Tally {
     }
 
     pub fn has_found(&self) -> bool {
-        self.held > 0 || !self.hits.is_empty()
+        self.held > 0 || self.dropped > 0 || !self.hits.is_empty()
     }
 }
 
@@ -60,7 +61,10 @@ pub fn colored(out: &mut impl Write, masker: &Masker, text: &str, hits: &[Hit]) 
 }
 
 /// Where a hit is: the field, named as it is after masking; in text the column, in characters.
-pub fn place(masked: &str, source: &str, is_object: bool, hit: &Hit) -> String {
+pub fn place(masker: &Masker, masked: &str, source: &str, is_object: bool, hit: &Hit) -> String {
+    if is_object && hit.written.is_empty() {
+        return masker.text(&path_at(source, hit.source.start)).into_owned();
+    }
     if is_object {
         return path_at(masked, hit.written.start);
     }
@@ -100,6 +104,9 @@ pub fn summary(tally: &Tally, seconds: f64) -> String {
     let sum: u64 = tally.hits.iter().map(|(_, count)| count).sum();
     rows.push(("masked".to_owned(), grouped(sum)));
     rows.extend(tally.hits.iter().map(|(name, count)| (format!("  {name}"), grouped(*count))));
+    if tally.dropped > 0 {
+        rows.push(("dropped".to_owned(), grouped(tally.dropped)));
+    }
     if tally.held > 0 {
         rows.push(("held".to_owned(), format!("{}, which could not be examined", grouped(tally.held))));
     }
@@ -119,7 +126,8 @@ pub fn table(masker: &Masker) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(mask::detectors().map(|one| {
         let is_on = if masker.is_on(one.name) { "on" } else { "off" };
-        [one.name, one.group, is_on, one.tag, one.proof, one.source].map(str::to_owned)
+        let written = masker.written(one.name);
+        [one.name, one.group, is_on, &written, one.proof, one.source].map(str::to_owned)
     }));
     let widths: [usize; HEAD.len()] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));

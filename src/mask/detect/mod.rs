@@ -20,6 +20,7 @@ mod token;
 
 use std::sync::LazyLock;
 
+pub(super) use checks::passes_luhn;
 pub(super) use edges::{is_word, starts_word};
 pub(super) use found::{Found, Span};
 pub use misses::{Miss, Why};

@@ -74,6 +74,11 @@ impl Search {
         }
     }
 
+    /// Whether anything is found in a text by itself.
+    pub(in crate::mask) fn finds_any(&self, text: &str) -> bool {
+        !Found::default().search(text, "", self.wanted, self).is_empty()
+    }
+
     /// What in a text was nearly a hit. Slow.
     pub(in crate::mask) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
         self.forms.misses(text, visit);
