@@ -84,7 +84,8 @@ impl Pipeline {
         self.rules.filter.apply(&chunk.source, text, &mut self.records, &mut |rule, count| part.drop(rule, count));
         let fields = known_fields(&mut self.sources, &self.rules, &chunk.source);
         let origin = mask::Origin { source: chunk.source.id, generation: chunk.generation, seen_ms: chunk.seen_ms };
-        let masked = self.rules.masker.mask(text, &self.records, origin, fields, &mut self.scratch);
+        let masked =
+            self.rules.masker.of(&chunk.source.name).mask(text, &self.records, origin, fields, &mut self.scratch);
         part.held = masked.held();
         part.masked.extend(masked.hits().map(|(detector, count)| (detector.to_owned(), count)));
         part.drop(HELD_BACK, part.held);
@@ -134,7 +135,8 @@ fn known_fields<'a>(
     rules: &Rules,
     source: &Arc<Source>,
 ) -> &'a MaskedFields {
-    let masked = || (Arc::clone(source), rules.masker.fields(&enrich::fields(source, &rules.host_name)));
+    let masked =
+        || (Arc::clone(source), rules.masker.of(&source.name).fields(&enrich::fields(source, &rules.host_name)));
     let known = sources.entry(source.id).or_insert_with(masked);
     if !Arc::ptr_eq(&known.0, source) {
         *known = masked();

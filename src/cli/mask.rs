@@ -45,6 +45,9 @@ pub struct Mask {
     /// `-email` takes one away
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
     detect: Vec<String>,
+    /// As lines of this source, where `[mask.source.NAME]` has something of its own for it
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
     /// Say on standard error what was taken, where, by which detector and why, and what nearly was.
     /// Never the value itself
     #[arg(long, conflicts_with_all = ["check", "list"])]
@@ -83,14 +86,15 @@ pub fn execute(arguments: &Mask) -> Exit {
         Ok(masker) => masker,
         Err(exit) => return exit,
     };
+    let masker = arguments.source.as_deref().map_or(&masker, |source| masker.of(source));
     if arguments.list {
-        print(&show::table(&masker));
+        print(&show::table(masker));
         return Exit::Fine;
     }
     if !masker.is_enabled() {
         say("warning: masking is off: [mask] has enabled = false\n");
     }
-    let mut run = Run::new(&masker, arguments);
+    let mut run = Run::new(masker, arguments);
     match run.all(&arguments.input) {
         Ok(()) => run.finish(arguments.check),
         Err(Stop::Closed) if arguments.check => Exit::Found,
@@ -109,6 +113,7 @@ fn masker(arguments: &Mask) -> Result<Masker, Exit> {
     };
     if !arguments.detect.is_empty() {
         config.detect.clone_from(&arguments.detect);
+        config.source.values_mut().for_each(|own| own.detect = None);
     }
     Masker::new(&config).map_err(|faults| {
         for fault in faults {

@@ -7,6 +7,7 @@
 mod config;
 mod detect;
 mod escapes;
+mod except;
 mod keys;
 mod look;
 mod object;
@@ -17,8 +18,9 @@ mod rules;
 mod trace;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-pub use config::{About, Config, detectors};
+pub use config::{About, Config, SourceConfig, detectors};
 pub use path::path_at;
 pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
@@ -42,6 +44,8 @@ pub struct Masker {
     enabled: bool,
     /// Of detectors, then of rules.
     names: Vec<String>,
+    /// For sources that have something of their own.
+    by_source: BTreeMap<String, Self>,
 }
 
 /// Buffers that are reused from chunk to chunk.
@@ -190,10 +194,33 @@ impl Masker {
     /// # Errors
     /// All faults at once; keys as `rule[2].regex`.
     pub fn new(config: &Config) -> Result<Self, Vec<Fault>> {
-        let rules = config.compile()?;
+        let of_sources = config.source.iter().map(|(name, own)| (name, Self::new(&config.of_source(own))));
+        let (mut by_source, mut faults) = (BTreeMap::new(), Vec::new());
+        let compiled = config.compile();
+        for (name, masker) in of_sources {
+            match masker {
+                Ok(masker) => drop(by_source.insert(name.clone(), masker)),
+                // Faults of `[mask]` itself are told once.
+                Err(own) if compiled.is_ok() => faults.extend(
+                    own.into_iter().map(|fault| Fault { key: format!("source.{name}.{}", fault.key), ..fault }),
+                ),
+                Err(_) => {}
+            }
+        }
+        let rules = match compiled {
+            Ok(rules) if faults.is_empty() => rules,
+            Ok(_) => return Err(faults),
+            Err(faults) => return Err(faults),
+        };
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        Ok(Self { rules, enabled: config.enabled, names })
+        Ok(Self { rules, enabled: config.enabled, names, by_source })
+    }
+
+    /// What masks the lines of the source of this name.
+    #[must_use]
+    pub fn of(&self, source: &str) -> &Self {
+        self.by_source.get(source).unwrap_or(self)
     }
 
     /// The name of a hit's detector or rule.

@@ -106,8 +106,9 @@ impl Walk<'_> {
         let start = self.at + 1;
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
-        let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
-        if rewriter.look(self.chunk, start, end) {
+        let is_key = self.skip_colon();
+        let is_secret = is_key && rewriter.is_secret(&self.text[start..end], has_escapes);
+        if rewriter.look(self.chunk, start, end) && (is_key || !self.is_left(start, rewriter)) {
             let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
@@ -119,7 +120,11 @@ impl Walk<'_> {
                 self.copied = end;
             }
         }
-        if is_secret { self.secret_value(start, rewriter) } else { Ok(()) }
+        if is_secret && !self.is_left(start, rewriter) { self.secret_value(start, rewriter) } else { Ok(()) }
+    }
+
+    fn is_left(&self, place: usize, rewriter: &Rewriter<'_>) -> bool {
+        rewriter.is_left(&self.text[self.start..], place - self.start)
     }
 
     /// Goes past the colon that makes a string a key, to the value.
@@ -163,6 +168,7 @@ impl Walk<'_> {
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
         if rewriter.look(self.chunk, start, end)
+            && !self.is_left(start, rewriter)
             && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
         {
             self.copy_until(start);

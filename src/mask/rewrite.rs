@@ -4,6 +4,7 @@ use super::Held;
 use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
 use super::escapes::{ESCAPES, Undone, undo_level};
 use super::look::{Look, Signs};
+use super::path::path_at;
 use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
 use super::trace::Trace;
@@ -76,10 +77,17 @@ impl<'a> Rewriter<'a> {
         self.buffers.drops.note(self.rules.replace.act(row), row);
     }
 
-    /// What stands for the value of a secret name; `None`: it was written here before. `text` is that of a string.
+    /// Whether the value at `place` of an object is left because of where it is.
+    pub(super) fn is_left(&self, object: &str, place: usize) -> bool {
+        let except = &self.rules.search.except;
+        except.has_paths() && except.holds_path(&path_at(object, place))
+    }
+
+    /// What stands for the value of a secret name; `None`: it was written here before, or is left. `text` is that of a string.
     pub(super) fn secret(&self, value: &str, text: Option<&str>) -> Option<String> {
         let Rules { search, replace, .. } = self.rules;
-        if text.is_some_and(|text| replace.is_own(SECRET, text, 0..text.len())) {
+        let is_left = |text| replace.is_own(SECRET, text, 0..text.len()) || search.except.holds(SECRET, text);
+        if text.is_some_and(is_left) {
             return None;
         }
         let shows_value = !matches!(replace.act(SECRET), Act::Partial) || text.is_some();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use regex::Regex;
+use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
 
 use super::Held;
@@ -26,6 +27,26 @@ pub struct RuleConfig {
     pub regex: String,
     /// What is written instead; `$1` or `${name}` is a group of the pattern, `$$` a dollar. Default: `[NAME]`.
     pub replace: Option<String>,
+}
+
+impl RuleConfig {
+    /// Whether only texts with a line feed can match.
+    pub(super) fn needs_line_end(&self) -> bool {
+        regex_syntax::parse(&self.regex).is_ok_and(|pattern| demands(&pattern, b'\n'))
+    }
+}
+
+/// Whether every match of a pattern holds the byte.
+fn demands(pattern: &Hir, byte: u8) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(literal) => literal.0.contains(&byte),
+        HirKind::Class(class) => class.literal().is_some_and(|literal| literal.contains(&byte)),
+        HirKind::Repetition(repetition) => repetition.min > 0 && demands(&repetition.sub, byte),
+        HirKind::Capture(capture) => demands(&capture.sub, byte),
+        HirKind::Concat(parts) => parts.iter().any(|part| demands(part, byte)),
+        HirKind::Alternation(parts) => parts.iter().all(|part| demands(part, byte)),
+        HirKind::Empty | HirKind::Look(_) => false,
+    }
 }
 
 /// One rule, compiled.
@@ -108,7 +129,7 @@ pub(super) const fn growth_limit(length: usize) -> usize {
 }
 
 /// The last line of the parser's drawing says what is wrong.
-fn reason(error: &regex::Error) -> String {
+pub(super) fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }

@@ -55,6 +55,10 @@ impl Found {
     pub(in crate::mask) fn search(&mut self, text: &str, before: &str, set: Set, search: &Search) -> &[Span] {
         self.spans.clear();
         search.find(text, before, set, self);
+        // Before hits are joined: what lies within one that is left is a hit of its own.
+        if search.except.has_values() {
+            self.spans.retain(|span| !search.except.holds(span.row, &text[span.start..span.end]));
+        }
         self.settle();
         &self.spans
     }
