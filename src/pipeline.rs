@@ -51,6 +51,8 @@ pub struct Part {
     pub held: u64,
     /// Values replaced, by detector.
     pub masked: Vec<(String, u64)>,
+    /// Detector and field of values replaced, where they are to be said.
+    pub places: Vec<(String, String)>,
 }
 
 /// The reason under which records are counted that masking could not process.
@@ -63,13 +65,14 @@ impl Pipeline {
     /// A pipeline for an encoder, for the records that `when` wants, with empty buffers.
     #[must_use]
     pub fn new(rules: Arc<Rules>, encoder: Encoder, when: Option<Condition>) -> Self {
+        let scratch = if rules.masker.is_audited() { Scratch::tracing() } else { Scratch::default() };
         Self {
             rules,
             when,
             encoder,
             decoder: Decoder::default(),
             records: Records::default(),
-            scratch: Scratch::default(),
+            scratch,
             sources: HashMap::new(),
         }
     }
@@ -88,6 +91,9 @@ impl Pipeline {
             self.rules.masker.of(&chunk.source.name).mask(text, &self.records, origin, fields, &mut self.scratch);
         part.held = masked.held();
         part.masked.extend(masked.hits().map(|(detector, count)| (detector.to_owned(), count)));
+        if self.rules.masker.is_audited() {
+            part.places.extend(masked.places().into_iter().map(|(detector, path)| (detector.to_owned(), path)));
+        }
         part.drop(HELD_BACK, part.held);
         masked.dropped().for_each(|(detector, count)| part.drop(detector, count));
 
@@ -114,6 +120,7 @@ impl Part {
     fn begin(&mut self, chunk: &Chunk) {
         self.body.clear();
         self.masked.clear();
+        self.places.clear();
         self.counts = Counts {
             read: chunk.lines.len() as u64,
             bytes: chunk.input_bytes,

@@ -236,6 +236,11 @@ impl Worker {
         for (detector, count) in &part.masked {
             metrics.add(Metric::MaskedValues, &format!("{detector},{name}"), *count);
         }
+        for (detector, path) in &part.places {
+            let place = if path.is_empty() { "lines of text" } else { path };
+            let text = format!("masked {detector} in {place} of source {name}");
+            self.seldom.told(text, Instant::now()).into_iter().for_each(|text| tracing::info!("{text}"));
+        }
     }
 
     /// Tells how many bytes this worker's files have, and how many wait in them, by source.

@@ -29,6 +29,8 @@ pub struct Config {
     /// What is left though it is found: values, `*@example.com`, `domain:example.com`, `cidr:10.0.0.0/8`, `regex:…`,
     /// `path:user.email`.
     pub except: Vec<String>,
+    /// Where values are replaced is said in the agent's own log, now and then: detector, source and field.
+    pub audit: bool,
     /// What is otherwise for one source, by its name.
     pub source: BTreeMap<String, SourceConfig>,
     /// What is written instead, by detector, group, country, `default` or `all`; else the tag. The most special word
@@ -68,6 +70,7 @@ impl Default for Config {
             keys: Vec::new(),
             except_keys: Vec::new(),
             except: Vec::new(),
+            audit: false,
             source: BTreeMap::new(),
             replace: BTreeMap::new(),
             pseudonym: PseudonymConfig::default(),

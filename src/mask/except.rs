@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use regex::Regex;
 
 use super::detect::{DETECTORS, Group, Set};
+use super::path::without_indices;
 use crate::base::fault::Fault;
 
 /// What an entry may begin with, else it is a value.
@@ -149,13 +150,7 @@ impl Except {
     /// Whether the field at `path` is to stay: it is excepted, or lies in one that is. Numbers of list elements do not
     /// count.
     pub(super) fn holds_path(&self, path: &str) -> bool {
-        let mut plain = String::with_capacity(path.len());
-        let mut rest = path;
-        while let Some((before, after)) = rest.split_once('[') {
-            plain.push_str(before);
-            rest = after.split_once(']').map_or("", |(_, after)| after);
-        }
-        plain.push_str(rest);
+        let plain = without_indices(path);
         let is_in = |one: &String| {
             plain.strip_prefix(one.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };

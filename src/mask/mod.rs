@@ -18,10 +18,11 @@ mod rules;
 mod trace;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use config::{About, Config, SourceConfig, detectors};
 pub use path::path_at;
+use path::without_indices;
 pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
 pub use trace::Hit;
@@ -37,6 +38,11 @@ use rewrite::{Buffers, Rewriter, Rules};
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
 pub const HELD: &str = "[held]";
 
+/// Of one chunk, no more places are told, and of their paths no more characters.
+const MOST_PLACES: usize = 32;
+/// See [`MOST_PLACES`].
+const LONGEST_PATH: usize = 100;
+
 /// What works: all detectors and rules, compiled. Shared by all workers.
 #[derive(Debug)]
 pub struct Masker {
@@ -44,6 +50,7 @@ pub struct Masker {
     enabled: bool,
     /// Of detectors, then of rules.
     names: Vec<String>,
+    is_audited: bool,
     /// For sources that have something of their own.
     by_source: BTreeMap<String, Self>,
 }
@@ -181,6 +188,27 @@ impl<'a> Masked<'a> {
         self.scratch.buffers.trace.hits()
     }
 
+    /// Where values were replaced: by which detector or rule, and in which field as it is called after masking; in text
+    /// that is empty. At most [`MOST_PLACES`]; nothing unless the scratch is [`Scratch::tracing`].
+    #[must_use]
+    pub fn places(&self) -> BTreeSet<(&'a str, String)> {
+        let mut records = self.records().peekable();
+        let mut places = BTreeSet::new();
+        for hit in self.trace() {
+            while records.next_if(|one| one.record.line < hit.line).is_some() {}
+            let Some(one) = records.peek().filter(|one| one.record.line == hit.line) else { continue };
+            let path = match one.record.shape {
+                Shape::Object => without_indices(&path_at(one.text, hit.written.start)),
+                Shape::Text => String::new(),
+            };
+            places.insert((self.names[hit.by].as_str(), path.chars().take(LONGEST_PATH).collect()));
+            if places.len() >= MOST_PLACES {
+                break;
+            }
+        }
+        places
+    }
+
     /// The name of each detector and rule that replaced anything, and how many values.
     pub fn hits(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
         let named = self.names.iter().zip(&self.scratch.hits);
@@ -214,7 +242,7 @@ impl Masker {
         };
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        Ok(Self { rules, enabled: config.enabled, names, by_source })
+        Ok(Self { rules, enabled: config.enabled, names, is_audited: config.audit, by_source })
     }
 
     /// What masks the lines of the source of this name.
@@ -239,6 +267,12 @@ impl Masker {
     #[must_use]
     pub fn proof(&self, by: usize) -> &'static str {
         DETECTORS.get(by).map_or("the pattern of the rule", |one| one.proof)
+    }
+
+    /// Whether the places of hits are to be said.
+    #[must_use]
+    pub const fn is_audited(&self) -> bool {
+        self.is_audited
     }
 
     /// Whether anything is masked at all.
@@ -338,7 +372,8 @@ impl Masker {
         };
         if matches!(fate, Fate::Same | Fate::Aside(_)) {
             hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
-            buffers.trace.end_record(noted, record.line, start, from);
+            // A line of text was seen by itself, an object where it lies.
+            buffers.trace.end_record(noted, record.line, if is_object { start } else { 0 }, from);
         } else {
             rewritten.truncate(from);
             buffers.trace.forget_after(noted);

@@ -33,6 +33,25 @@ pub fn path_at(object: &str, at: usize) -> String {
     written(object, &open)
 }
 
+/// The path without the numbers of list elements: `user.mails`. Other brackets belong to names.
+#[must_use]
+pub fn without_indices(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        let index = after.bytes().take_while(u8::is_ascii_digit).count();
+        rest = match after[index..].strip_prefix(']') {
+            Some(behind) if index > 0 => behind,
+            _ => {
+                plain.push('[');
+                after
+            }
+        };
+    }
+    plain + rest
+}
+
 enum Step {
     /// Of an object: the member's name.
     Name { name: std::ops::Range<usize>, is_due: bool },

@@ -114,7 +114,7 @@ impl Trace {
         self.hits[first..].iter_mut().for_each(|one| one.source = whole.clone());
     }
 
-    /// Ends a record that began at `source` of the chunk, as its line `line`, and at `written` of all that is masked.
+    /// Ends a record that began at `source` of what was seen, is line `line`, and begins at `written` of all that is masked.
     /// `first`: how many hits there were before it.
     pub(super) fn end_record(&mut self, first: usize, line: u32, source: usize, written: usize) {
         for one in &mut self.hits[first..] {

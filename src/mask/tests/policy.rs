@@ -203,3 +203,15 @@ fn what_can_never_do_anything_is_odd() {
     assert_eq!(keys, ["except[0]", "replace.ipv4", "rule[0].regex", "rule[2].regex"]);
     assert!(Config::default().oddities().is_empty());
 }
+
+#[test]
+fn places_are_told_without_values() {
+    let lines =
+        ["clean", "a@b.io pwd=x", r#"{"u":{"m":["x","a@b.io","c@d.io"]},"c@d.io":{"pin":4111111111111111}}"#, "x"];
+    let (text, records) = chunk(&lines);
+    let (fields, mut scratch) = (MaskedFields::default(), Scratch::tracing());
+    let origin = Origin { source: SourceId::new(1), generation: 0, seen_ms: 0 };
+    let masked = default_masker().mask(&text, &records, origin, &fields, &mut scratch);
+    let places: Vec<String> = masked.places().into_iter().map(|(name, path)| format!("{name}:{path}")).collect();
+    assert_eq!(places, ["card:[email].pin", "email:", "email:[email]", "email:u.m", "secret:"]);
+}
