@@ -108,7 +108,7 @@ impl Walk<'_> {
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
         let is_key = self.skip_colon();
-        let kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
+        let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
         if rewriter.look(self.chunk, start, end) && (is_key || !self.is_left(start, rewriter)) {
             let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
@@ -119,6 +119,11 @@ impl Walk<'_> {
                 rewriter.trace().string(start..end, has_escapes, at, &self.out[at..]);
                 rewriter.take_field(start - self.start);
                 self.copied = end;
+                if is_key && kind.is_none() {
+                    // A tag may part a telling name from what stood before it.
+                    let written = &self.out[at..];
+                    kind = rewriter.kind_of(written, written.contains('\\'));
+                }
             }
         }
         match kind.filter(|_| !self.is_left(start, rewriter)) {
@@ -164,7 +169,8 @@ impl Walk<'_> {
         // A token or number that is told by itself is called what it is.
         let from = start + usize::from(is_string);
         let own = if kind.is_secret() { None } else { rewriter.whole(self.text, name, from, from + inner.len())? };
-        let row = own.unwrap_or(row_of(kind));
+        // What keeps its form would be found by its name alone when it is masked again.
+        let row = own.filter(|row| !rewriter.keeps_form(*row)).unwrap_or(row_of(kind));
         let Some(written) = rewriter.secret(row, inner, is_string.then_some(inner)) else { return Ok(()) };
         let at = self.replace(start, end, &written);
         rewriter.count(row);

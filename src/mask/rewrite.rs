@@ -85,6 +85,11 @@ impl<'a> Rewriter<'a> {
         except.has_paths() && except.holds_path(&path_at(object, place))
     }
 
+    /// Whether a row's values become others of the same form.
+    pub(super) fn keeps_form(&self, row: usize) -> bool {
+        *self.rules.replace.act(row) == Act::Format
+    }
+
     /// What stands for the value of a secret or personal name, as a row's hit; `None`: it was written here before, or is
     /// left. `text` is that of a string.
     pub(super) fn secret(&self, row: usize, value: &str, text: Option<&str>) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them; and numbers of a freer
-//! form, proved by code. Two passes for all: over stretches of digits and what stands between them, and over words with
-//! digits in them; what is shorter is never looked at. Knows no country's rules.
+//! form, proved by code. Three passes for all: over stretches of digits and what stands between them, over words with
+//! digits in them, and over codes in groups; what is shorter is never looked at. Knows no country's rules.
 
 use super::edges::{follows_escape, is_word, starts_word};
 use super::near::Near;
@@ -25,8 +25,8 @@ const WORD_DIGITS: usize = 2;
 /// A longer word is no number of any kind.
 const LONGEST_WORD: usize = 96;
 
-/// In a number of groups with letters, a stretch of digits alone begins at most so far behind its first digit.
-const BEFORE: usize = 24;
+/// A code in groups of capitals and digits has so many of them at least, with what stands between.
+const SHORTEST_CODE: usize = 18;
 
 /// Judges what has its first run of digits at `start..end`. Looks at a bounded stretch only.
 pub(in crate::mask) type Judge = fn(bytes: &[u8], start: usize, end: usize) -> Option<Number>;
@@ -45,8 +45,8 @@ pub(in crate::mask) struct Number {
 pub(in crate::mask) enum Asked {
     /// All in a stretch.
     Stretch,
-    /// Those, and those shortly before.
-    Around,
+    /// All in a code in groups.
+    Code,
     /// The first of a word of at least so many letters and digits.
     Word(usize),
 }
@@ -146,34 +146,53 @@ impl Forms {
 
     /// The next hit that a stretch tells of, its telling words sought further away than [`Forms::find`] does.
     pub(super) fn seek_stretch(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        self.seek(bytes, from, next_stretch, Self::in_stretch)
+        let mut at = from;
+        while let Some(start) = next_stretch(bytes, at) {
+            for run in runs(Class::Number, bytes, start) {
+                at = run.1;
+                let mut is_hit = false;
+                self.in_run(bytes, run, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
+                if is_hit {
+                    return Some(run.0);
+                }
+            }
+        }
+        None
     }
 
     /// The same for words.
     pub(super) fn seek_word(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        self.seek(bytes, from, next_word, Self::in_word)
-    }
-
-    fn seek(
-        &self,
-        bytes: &[u8],
-        from: usize,
-        next: fn(&[u8], usize) -> Option<(usize, usize)>,
-        visit: fn(&Self, &[u8], (usize, usize), &mut Show<'_>),
-    ) -> Option<usize> {
         let mut at = from;
         loop {
-            let place = next(bytes, at)?;
+            let (start, end) = next_word(bytes, at)?;
             let mut is_hit = false;
-            visit(self, bytes, place, &mut |_, near, begin, _| {
-                is_hit |= near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin));
-            });
+            self.in_word(bytes, start, end, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
             if is_hit {
-                // What stands around digits may be outside of a JSON number.
-                return next_digits(bytes, place.0, place.1).map(|(start, _)| start);
+                return Some(start);
             }
-            at = place.1;
+            at = end;
         }
+    }
+
+    /// The same for codes in groups.
+    pub(super) fn seek_code(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
+            at = start + SHORTEST_CODE;
+            for run in runs(Class::Capital, bytes, start) {
+                at = at.max(run.1);
+                let mut is_hit = false;
+                self.ask(bytes, run, is_code, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
+                if is_hit {
+                    return Some(run.0);
+                }
+            }
+        }
+        None
+    }
+
+    fn may_be(&self, near: Option<usize>, bytes: &[u8], begin: usize) -> bool {
+        near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin))
     }
 
     /// All hits; `before` is what stands before `text` in its record.
@@ -190,36 +209,38 @@ impl Forms {
             }
         };
         let mut at = 0;
-        while let Some(stretch) = next_stretch(bytes, at) {
-            at = stretch.1;
-            self.in_stretch(bytes, stretch, &mut show);
+        while let Some(start) = next_stretch(bytes, at) {
+            for run in runs(Class::Number, bytes, start) {
+                at = run.1;
+                self.in_run(bytes, run, &mut show);
+            }
         }
         at = 0;
-        while let Some(word) = next_word(bytes, at) {
-            at = word.1;
-            self.in_word(bytes, word, &mut show);
-        }
-    }
-
-    fn in_stretch(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
-        let mut at = start;
-        while let Some((from, to)) = next_digits(bytes, at, end) {
-            at = to;
-            for form in self.stretches.get(to - from).into_iter().flatten() {
-                if let Some((begin, end)) = form.matched(bytes, from) {
-                    show(form.row, form.near, begin, end);
-                }
+        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
+            at = start + SHORTEST_CODE;
+            for run in runs(Class::Capital, bytes, start) {
+                at = at.max(run.1);
+                self.ask(bytes, run, is_code, &mut show);
             }
-            self.ask(bytes, (from, to), |asked| matches!(asked, Asked::Stretch | Asked::Around), show);
         }
-        at = start.saturating_sub(BEFORE);
-        while let Some((from, to)) = next_digits(bytes, at, start) {
-            at = to;
-            self.ask(bytes, (from, to), |asked| asked == Asked::Around, show);
+        at = 0;
+        while let Some((start, end)) = next_word(bytes, at) {
+            at = end;
+            self.in_word(bytes, start, end, &mut show);
         }
     }
 
-    fn in_word(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+    /// What a run of digits in a stretch may be.
+    fn in_run(&self, bytes: &[u8], (from, to): (usize, usize), show: &mut Show<'_>) {
+        for form in self.stretches.get(to - from).into_iter().flatten() {
+            if let Some((begin, end)) = form.matched(bytes, from) {
+                show(form.row, form.near, begin, end);
+            }
+        }
+        self.ask(bytes, (from, to), |asked| asked == Asked::Stretch, show);
+    }
+
+    fn in_word(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
         // The letter of an escape before a word is none of its own.
         let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
         for form in self.words.get(end - start).into_iter().flatten() {
@@ -245,26 +266,36 @@ impl Forms {
     pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
         let bytes = text.as_bytes();
         let mut at = 0;
-        while let Some((start, end)) = next_stretch(bytes, at) {
-            at = start;
-            while let Some((from, to)) = next_digits(bytes, at, end) {
-                at = to;
-                let forms = self.stretches.get(to - from).into_iter().flatten();
-                forms.for_each(|form| self.miss_of_form(bytes, form, from, visit));
-                self.misses_of_free(bytes, (from, to), |asked| !matches!(asked, Asked::Word(_)), visit);
+        while let Some(start) = next_stretch(bytes, at) {
+            for run in runs(Class::Number, bytes, start) {
+                at = run.1;
+                let forms = self.stretches.get(run.1 - run.0).into_iter().flatten();
+                forms.for_each(|form| self.miss_of_form(bytes, form, run.0, visit));
+                self.misses_of_free(bytes, run, |asked| asked == Asked::Stretch, visit);
             }
-            at = at.max(end);
+        }
+        at = 0;
+        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
+            at = start + SHORTEST_CODE;
+            for run in runs(Class::Capital, bytes, start) {
+                at = at.max(run.1);
+                self.misses_of_free(bytes, run, is_code, visit);
+            }
         }
         at = 0;
         while let Some((start, end)) = next_word(bytes, at) {
             at = end;
-            let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
-            let forms = self.words.get(end - start).into_iter().flatten();
-            forms.for_each(|form| self.miss_of_form(bytes, form, start, visit));
-            if let Some(digits) = next_digits(bytes, start, end) {
-                let is_asked = |asked| matches!(asked, Asked::Word(least) if end - start >= least);
-                self.misses_of_free(bytes, digits, is_asked, visit);
-            }
+            self.misses_of_word(bytes, start, end, visit);
+        }
+    }
+
+    fn misses_of_word(&self, bytes: &[u8], start: usize, end: usize, visit: &mut dyn FnMut(Miss)) {
+        let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
+        let forms = self.words.get(end - start).into_iter().flatten();
+        forms.for_each(|form| self.miss_of_form(bytes, form, start, visit));
+        if let Some(digits) = next_digits(bytes, start, end) {
+            let is_asked = |asked| matches!(asked, Asked::Word(least) if end - start >= least);
+            self.misses_of_free(bytes, digits, is_asked, visit);
         }
     }
 
@@ -298,29 +329,47 @@ impl Forms {
     }
 }
 
-/// The next stretch with enough digits to be a number.
-fn next_stretch(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    next_with_digits(Class::Number, bytes, from, SHORTEST_STRETCH, SHORTEST_STRETCH, usize::MAX)
+/// Where the next stretch with enough digits to be a number begins.
+fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let start = scan::next_run(Class::Number, bytes, at, SHORTEST_STRETCH)?;
+        let stretch = bytes[start..].iter().take_while(|&&byte| Class::Number.has(byte));
+        let mut digits = 0;
+        let few = stretch.take_while(|byte| {
+            digits += usize::from(byte.is_ascii_digit());
+            digits < SHORTEST_STRETCH
+        });
+        at = start + few.count();
+        if digits == SHORTEST_STRETCH {
+            return Some(start);
+        }
+    }
+}
+
+/// The runs of digits in the run of `class` that begins at `start`.
+fn runs(class: Class, bytes: &[u8], start: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = start;
+    std::iter::from_fn(move || {
+        let others = bytes[at..].iter().take_while(|&&byte| class.has(byte) && !byte.is_ascii_digit()).count();
+        let from = at + others;
+        at = from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (at > from).then_some((from, at))
+    })
+}
+
+fn is_code(asked: Asked) -> bool {
+    asked == Asked::Code
 }
 
 /// The next word of letters and digits.
 fn next_word(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    next_with_digits(Class::Word, bytes, from, SHORTEST_WORD, WORD_DIGITS, LONGEST_WORD)
-}
-
-fn next_with_digits(
-    class: Class,
-    bytes: &[u8],
-    from: usize,
-    least: usize,
-    digits: usize,
-    most: usize,
-) -> Option<(usize, usize)> {
     let mut at = from;
     loop {
-        let (start, end) = scan::next_run(class, bytes, at, least)?;
-        let is_digit = |byte: &&u8| byte.is_ascii_digit();
-        if end - start <= most && bytes[start..end].iter().filter(is_digit).take(digits).count() == digits {
+        let start = scan::next_run(Class::Word, bytes, at, SHORTEST_WORD)?;
+        let end = start + bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let digits = bytes[start..end].iter().filter(|byte| byte.is_ascii_digit()).take(WORD_DIGITS);
+        if end - start <= LONGEST_WORD && digits.count() == WORD_DIGITS {
             return Some((start, end));
         }
         at = end;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{DETECTORS, PERSONAL, SECRET, Search, Set, encoded};
+use super::{DETECTORS, Detector, Finder, PERSONAL, SECRET, Search, Set, encoded};
 use crate::mask::Held;
 use crate::mask::escapes::Undone;
 
@@ -183,15 +183,16 @@ impl Found {
         }
     }
 
-    /// Joins hits that overlap, so that nothing of either stays. Of those that begin together a told one names the whole. An e-mail address whose name is a URL's password is
-    /// no address: the host may stay.
+    /// Joins hits that overlap, so that nothing of either stays. Of those that begin together one that a word tells of
+    /// names the whole. An e-mail address whose name is a URL's password, or a token in the place of a user, is no address:
+    /// the host may stay.
     fn settle(&mut self) {
         self.spans.sort_unstable_by_key(|span| (span.start, !span.is_told, span.row, Reverse(span.end)));
         self.spans.dedup_by(|next, kept| {
             if next.start >= kept.end {
                 return false;
             }
-            if !(DETECTORS[kept.row].name == "url_password" && DETECTORS[next.row].name == "email") {
+            if !(is_user(DETECTORS[kept.row]) && DETECTORS[next.row].name == "email") {
                 kept.joined |= next.end > kept.end;
                 kept.end = kept.end.max(next.end);
             }
@@ -203,4 +204,9 @@ impl Found {
 /// Whether a hit ends where quotes or brackets say so: the value of a name does.
 fn is_bound_by_quotes(span: &Span) -> bool {
     DETECTORS[span.row].tag == DETECTORS[SECRET].tag || span.row == *PERSONAL
+}
+
+/// Whether its hits stand before the `@` of URLs.
+fn is_user(detector: &Detector) -> bool {
+    detector.name == "url_password" || matches!(detector.finder, Finder::Token { .. })
 }

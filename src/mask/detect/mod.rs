@@ -17,6 +17,7 @@ mod near;
 mod network;
 mod people;
 mod personal;
+pub(super) mod pseudonym;
 mod scan;
 mod search;
 mod secrets;

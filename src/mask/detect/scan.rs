@@ -14,6 +14,8 @@ pub(super) enum Class {
     Number,
     /// ASCII letters and digits.
     Word,
+    /// Capitals, digits, spaces and dashes: how codes are written in groups.
+    Capital,
 }
 
 impl Class {
@@ -21,6 +23,7 @@ impl Class {
         match self {
             Self::Number => matches!(byte, b' ' | b'('..=b'9'),
             Self::Word => byte.is_ascii_alphanumeric(),
+            Self::Capital => matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'),
         }
     }
 
@@ -28,13 +31,17 @@ impl Class {
     fn mask(self, block: &[u8; BLOCK]) -> u64 {
         match self {
             Self::Number => eights(block, |bytes| bytes.within(b'(', b'9').or(bytes.within(b' ', b' '))),
+            Self::Capital => eights(block, |bytes| {
+                let digits = bytes.within(b'0', b'9').or(bytes.within(b' ', b' '));
+                bytes.within(b'A', b'Z').or(bytes.within(b'-', b'-')).or(digits)
+            }),
             Self::Word => eights(block, |bytes| bytes.within(b'0', b'9').or(bytes.lower().within(b'a', b'z'))),
         }
     }
 }
 
-/// The next run of at least `least` bytes of `class` that begins at or after `from`, or holds it: start and end.
-pub(super) fn next_run(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<(usize, usize)> {
+/// Where the next run of at least `least` bytes of `class` begins, at or after `from`.
+pub(super) fn next_run(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<usize> {
     debug_assert!((1..=LONGEST).contains(&least));
     let mut at = from;
     let mut mask = mask_at(class, bytes, at);
@@ -44,8 +51,7 @@ pub(super) fn next_run(class: Class, bytes: &[u8], from: usize, least: usize) ->
         // Runs that begin in the next block are its own.
         let begins = (long as u64).trailing_zeros() as usize;
         if begins < BLOCK {
-            let start = at + begins;
-            return Some((start, run_end(class, bytes, start + least)));
+            return Some(at + begins);
         }
         at += BLOCK;
         mask = next;
@@ -61,10 +67,6 @@ const fn long_runs(mut mask: u128, least: usize) -> u128 {
         have *= 2;
     }
     mask & (mask >> (least - have))
-}
-
-fn run_end(class: Class, bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|&byte| !class.has(byte)).map_or(bytes.len(), |length| from + length)
 }
 
 /// Beyond the end there is nothing of any class.
@@ -123,11 +125,10 @@ mod tests {
     use super::*;
 
     /// The same, as one would write it down.
-    fn slowly(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<(usize, usize)> {
+    fn slowly(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<usize> {
         let is_long =
             |at: &usize| bytes.len() - at >= least && bytes[*at..at + least].iter().all(|&byte| class.has(byte));
-        let start = (from..bytes.len()).find(is_long)?;
-        Some((start, (start..bytes.len()).find(|&at| !class.has(bytes[at])).unwrap_or(bytes.len())))
+        (from..bytes.len()).find(is_long)
     }
 
     proptest! {
@@ -137,7 +138,7 @@ mod tests {
             from in 0_usize..80, least in 1_usize..=LONGEST,
         ) {
             let text = parts.concat();
-            for class in [Class::Number, Class::Word] {
+            for class in [Class::Number, Class::Word, Class::Capital] {
                 let expected = slowly(class, text.as_bytes(), from.min(text.len()), least);
                 prop_assert_eq!(next_run(class, text.as_bytes(), from.min(text.len()), least), expected);
             }
@@ -146,7 +147,7 @@ mod tests {
         #[test]
         fn a_mask_has_a_bit_for_each_byte_of_its_class(block in prop::array::uniform32(any::<[u8; 2]>())) {
             let block: [u8; BLOCK] = block.concat().try_into().unwrap();
-            for class in [Class::Number, Class::Word] {
+            for class in [Class::Number, Class::Word, Class::Capital] {
                 let expected = (0..BLOCK).filter(|&at| class.has(block[at])).fold(0, |mask, at| mask | 1_u64 << at);
                 prop_assert_eq!(class.mask(&block), expected);
             }

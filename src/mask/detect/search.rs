@@ -36,6 +36,7 @@ enum By {
     Own(Vec<usize>),
     Stretches,
     FormWords,
+    Codes,
     Words,
     Tokens,
 }
@@ -56,6 +57,7 @@ impl Search {
         let shared = [
             (forms.rows(), By::Stretches),
             (forms.rows(), By::FormWords),
+            (forms.rows(), By::Codes),
             (words.rows(), By::Words),
             (tokens.rows(), By::Tokens),
         ];
@@ -68,6 +70,7 @@ impl Search {
         match seeker.by {
             By::Stretches => self.forms.seek_stretch(bytes, from),
             By::FormWords => self.forms.seek_word(bytes, from),
+            By::Codes => self.forms.seek_code(bytes, from),
             By::Words => self.words.seek(bytes, from),
             By::Tokens => self.tokens.seek(bytes, from),
             By::Own(ref rows) => seek_of(rows[0]).and_then(|seek| seek(bytes, from, &self.keys)),
@@ -80,7 +83,7 @@ impl Search {
             match &seeker.by {
                 By::Stretches => self.forms.find(text, before, found),
                 // Found with the others.
-                By::FormWords => {}
+                By::FormWords | By::Codes => {}
                 By::Words => self.words.find(text, before, found),
                 By::Tokens => self.tokens.find(text, found),
                 By::Own(rows) => rows.iter().for_each(|row| {

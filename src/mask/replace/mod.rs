@@ -12,8 +12,8 @@ use std::ops::Range;
 pub use config::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub(super) use prune::prune;
 
-use super::detect::{DETECTORS, Detector, Finder, Group, Judge, Search, Span, passes_luhn};
-use keyed::{Key, TOKEN_DIGITS, is_own_ipv4, is_own_ipv6};
+use super::detect::{DETECTORS, Detector, Finder, Group, Judge, Search, Span, passes_luhn, pseudonym};
+use keyed::{Key, is_own_ipv4, is_own_ipv6};
 use value::{Value, partial_email};
 
 /// A partly shown value begins with it.
@@ -129,7 +129,7 @@ impl Replace {
         let of_tokens = self.acts.iter().enumerate().filter(|(_, act)| **act == Act::Pseudonym);
         of_tokens.map(|(row, _)| DETECTORS[row].name).any(|name| {
             stretch.match_indices(name).any(|(start, _)| {
-                let length = token_length(&stretch[start + name.len()..]);
+                let length = pseudonym::length(&stretch.as_bytes()[start + name.len()..]);
                 length.is_some_and(|length| start <= wanted.start && wanted.end <= start + name.len() + length)
             })
         })
@@ -154,21 +154,6 @@ impl Replace {
 
 fn is_email(row: usize) -> bool {
     DETECTORS[row].name == "email"
-}
-
-/// The length of `:k2:` or `:` and a token's digits, which no digit or letter follows.
-fn token_length(rest: &str) -> Option<usize> {
-    let digits_of = |text: &str| {
-        let length = text.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
-        let ends = text.as_bytes().get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        (length == TOKEN_DIGITS && ends).then_some(length)
-    };
-    let after = rest.strip_prefix(':')?;
-    if let Some(length) = digits_of(after) {
-        return Some(1 + length);
-    }
-    let (id, after) = after.split_once(':')?;
-    digits_of(after).map(|length| 2 + id.len() + length)
 }
 
 /// Whether `at` lies within any place at which `text` has `fixed`.

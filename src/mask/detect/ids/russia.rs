@@ -155,7 +155,7 @@ pub(super) const PASSPORT: Detector = Detector {
     },
     masked: &[
         ("паспорт 4510 123456 выдан", "паспорт [ru_passport] выдан"),
-        ("Паспорт: серия 45 10 № 123456", "Паспорт: серия [ru_passport]"),
+        ("Паспорт серия 45 10 № 123456", "Паспорт серия [ru_passport]"),
         ("passport_number=4510123456;", "passport_number=[ru_passport];"),
         ("серия 4510 номер 123456", "серия [ru_passport]"),
     ],

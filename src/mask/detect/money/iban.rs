@@ -12,7 +12,7 @@ pub(super) const ROW: Detector = Detector {
     default: true,
     proof: "country, its length, digits and letters in their places, check digits (MOD 97-10)",
     source: "ISO 13616-1 and SWIFT's IBAN Registry",
-    finder: Finder::Number { judge, asked: &[Asked::Around, Asked::Word(15)], near: &[] },
+    finder: Finder::Number { judge, asked: &[Asked::Code, Asked::Word(15)], near: &[] },
     masked: &[
         ("to DE89370400440532013000.", "to [iban]."),
         ("IBAN: GB82 WEST 1234 5698 7654 32 ok", "IBAN: [iban] ok"),

@@ -7,7 +7,7 @@ pub(super) const ROW: Detector = Detector {
     name: "swift",
     tag: "[swift]",
     group: Group::Money,
-    default: true,
+    default: false,
     proof: "eight or eleven capitals and digits, a country, and a word before it",
     source: "ISO 9362 and ISO 3166-1",
     finder: Finder::Word {

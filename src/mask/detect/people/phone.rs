@@ -113,7 +113,7 @@ pub(super) const ROW: Detector = Detector {
         "8 (916) 123-45-678",
         "101-555-0101",
         "01 02 03 04 05 06",
-        "phone=ok, order=79161234567",
+        "tel=ok, order=79161234567",
         "flight 439/293/0318",
     ],
 };
