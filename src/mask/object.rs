@@ -5,7 +5,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detect::{is_harmless, is_random};
+use super::detect::{NEAR, is_harmless, is_random};
 use super::keys::Kind;
 use super::rewrite::{Rewriter, row_of};
 
@@ -49,8 +49,10 @@ fn pruned(
 }
 
 fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
-    let mut walk = Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out };
-    while let Some(place) = rewriter.place(text, walk.at, end) {
+    let (first, before) = (out.len(), String::new());
+    let mut walk =
+        Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out, first, before };
+    while let Some(place) = walk.next_place(end, rewriter) {
         walk.approach(place);
         match walk.byte() {
             b'"' => walk.string(rewriter)?,
@@ -67,6 +69,9 @@ fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out
 /// Taking members away may bring a word nearer to a number that it then tells. One that takes more rounds was made to.
 const MOST_PRUNINGS: u32 = 8;
 
+/// More than what tells of a number can span before it, with what tells whether it is a whole word.
+const SEEN_BEFORE: usize = 4 * NEAR;
+
 struct Walk<'a> {
     /// What the look sees: all of it, since it seeks ahead of this object.
     chunk: &'a str,
@@ -79,9 +84,36 @@ struct Walk<'a> {
     copied: usize,
     changed: bool,
     out: &'a mut String,
+    /// Where the object begins in `out`.
+    first: usize,
+    /// See [`Walk::see_before`].
+    before: String,
 }
 
 impl Walk<'_> {
+    /// The next place that must be examined. Behind what was masked all is, for a while: there a word may have come nearer
+    /// to a number that it then tells.
+    fn next_place(&self, end: usize, rewriter: &mut Rewriter<'_>) -> Option<usize> {
+        let is_near = self.is_near_masked(self.at) && self.at < end;
+        if is_near { Some(self.at) } else { rewriter.place(self.chunk, self.at, end) }
+    }
+
+    fn is_near_masked(&self, at: usize) -> bool {
+        self.changed && at <= self.copied + NEAR
+    }
+
+    /// Notes what stands before `at`, as far as it matters: as it is after masking, so that masking twice sees the same.
+    fn see_before(&mut self, at: usize) {
+        let from = if self.changed { self.copied } else { self.start };
+        let own = &self.text[from..at];
+        self.before.clear();
+        if self.changed && own.len() < SEEN_BEFORE {
+            let written = &self.out[self.first..];
+            self.before.push_str(&written[written.floor_char_boundary(written.len().saturating_sub(SEEN_BEFORE))..]);
+        }
+        self.before.push_str(&own[own.floor_char_boundary(own.len().saturating_sub(SEEN_BEFORE))..]);
+    }
+
     fn byte(&self) -> u8 {
         self.text.as_bytes()[self.at]
     }
@@ -109,8 +141,10 @@ impl Walk<'_> {
         self.at = end + 1;
         let is_key = self.skip_colon();
         let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
-        if rewriter.look(self.chunk, start, end) && (is_key || !self.is_left(start, rewriter)) {
-            let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
+        let is_near = self.is_near_masked(start);
+        if rewriter.look(self.chunk, start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
+            self.see_before(start);
+            let (raw, before) = (&self.text[start..end], self.before.as_str());
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
@@ -184,10 +218,11 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if rewriter.look(self.chunk, start, end)
-            && !self.is_left(start, rewriter)
-            && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
-        {
+        if !rewriter.look(self.chunk, start, end, self.is_near_masked(start)) || self.is_left(start, rewriter) {
+            return Ok(());
+        }
+        self.see_before(start);
+        if let Some(masked) = rewriter.plain(&self.text[start..end], &self.before)? {
             self.copy_until(start);
             let at = self.out.len() + 1;
             self.out.push('"');

@@ -185,11 +185,15 @@ impl<'a> Rewriter<'a> {
         (start < end).then_some(start)
     }
 
-    /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined.
-    pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
+    /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined. `is_near`: also for what
+    /// words tell.
+    pub(super) fn look(&mut self, text: &str, start: usize, end: usize, is_near: bool) -> bool {
         let Rules { search, rules, .. } = self.rules;
         let signs = self.buffers.look.within(text, start, end, search);
         self.set = set_of(signs, search.wanted);
+        if is_near {
+            self.set = self.set.union(search.told());
+        }
         !self.set.is_empty() || !rules.is_empty()
     }
 

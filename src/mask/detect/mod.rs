@@ -32,6 +32,7 @@ pub(super) use encoded::seek as seek_base64;
 pub(super) use form::Judge;
 pub(super) use found::{Found, Span};
 pub use misses::{Miss, Why};
+pub(super) use near::NEAR;
 pub(super) use search::Search;
 pub(super) use secrets::{is_harmless, is_random, pem};
 

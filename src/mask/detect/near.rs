@@ -7,7 +7,7 @@ use super::edges::{ends_word, starts_word};
 use super::{is_tag, pseudonym};
 
 /// How many bytes before a hit its telling word may begin.
-pub(super) const NEAR: usize = 48;
+pub(in crate::mask) const NEAR: usize = 48;
 
 /// The first look sees escapes, which make a text longer.
 pub(super) const NEAR_ESCAPED: usize = 4 * NEAR;

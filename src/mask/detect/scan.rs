@@ -105,7 +105,7 @@ impl Eight {
 
     /// Letters in lower case; other bytes change too.
     const fn lower(self) -> Self {
-        Self(self.0 | 0x20 * Self::ONES)
+        Self(self.0 | (0x20 * Self::ONES))
     }
 
     const fn or(self, other: Self) -> Self {

@@ -65,6 +65,11 @@ impl Search {
         Self { wanted, keys, except, base64, seekers, forms, words, tokens }
     }
 
+    /// The rows that words may tell.
+    pub(in crate::mask) const fn told(&self) -> Set {
+        self.forms.rows().union(self.words.rows())
+    }
+
     /// The next place at or after `from`, see [`Finder::Own`].
     pub(in crate::mask) fn seek(&self, seeker: &Seeker, bytes: &[u8], from: usize) -> Option<usize> {
         match seeker.by {

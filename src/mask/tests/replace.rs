@@ -100,6 +100,15 @@ fn the_same_value_has_the_same_pseudonym_however_it_is_written() {
 }
 
 #[test]
+fn what_is_shorter_when_masked_brings_no_word_nearer() {
+    let line = r#"{"v":["phone-----BEGIN PRIVATE KEY-----",[4111111111111111,"7707083893=password"]]}"#;
+    for masker in MODES.iter().chain([crate::mask::tests::default_masker()]) {
+        let output = mask(masker, &[line]).concat();
+        assert_eq!(mask(masker, &[&output]), [output.as_str()], "twice");
+    }
+}
+
+#[test]
 fn a_pseudonym_tells_nothing_of_its_neighbours() {
     let masker = masker("replace.all = 'pseudonym'");
     for (from, rest) in [
