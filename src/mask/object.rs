@@ -109,9 +109,9 @@ impl Walk<'_> {
         self.before.clear();
         if self.changed && own.len() < SEEN_BEFORE {
             let written = &self.out[self.first..];
-            self.before.push_str(&written[written.floor_char_boundary(written.len().saturating_sub(SEEN_BEFORE))..]);
+            self.before.push_str(tail(written));
         }
-        self.before.push_str(&own[own.floor_char_boundary(own.len().saturating_sub(SEEN_BEFORE))..]);
+        self.before.push_str(tail(own));
     }
 
     fn byte(&self) -> u8 {
@@ -255,6 +255,12 @@ impl Walk<'_> {
         self.changed = true;
         self.out.push_str(&self.text[self.copied..start]);
     }
+}
+
+/// The last [`SEEN_BEFORE`] bytes of a text, or a little less.
+fn tail(text: &str) -> &str {
+    let from = text.len().saturating_sub(SEEN_BEFORE);
+    (from..text.len()).find_map(|at| text.get(at..)).unwrap_or_default()
 }
 
 fn spaces(bytes: &[u8]) -> usize {
