@@ -135,7 +135,7 @@ fn chunks(text: &str) -> Vec<(&str, Records)> {
     let mut chunks = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let near = rest.floor_char_boundary(CHUNK_BYTES.min(rest.len()));
+        let near = (0..=CHUNK_BYTES.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(0);
         let end = rest[..near].rfind('\n').map_or(rest.len(), |at| at + 1);
         let (chunk, after) = rest.split_at(end);
         chunks.push((chunk, records(chunk)));

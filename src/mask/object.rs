@@ -5,7 +5,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detect::{DETECTORS, is_harmless, is_random};
+use super::detect::{NEAR, is_harmless, is_random};
 use super::keys::Kind;
 use super::rewrite::{Rewriter, row_of};
 
@@ -17,8 +17,42 @@ pub(super) fn rewrite(
     rewriter: &mut Rewriter<'_>,
     out: &mut String,
 ) -> Result<bool, Held> {
-    let mut walk = Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out };
-    while let Some(place) = rewriter.place(text, walk.at, end) {
+    pruned(text, start, end, rewriter, out, MOST_PRUNINGS)
+}
+
+/// The same: without the members that are to go, if any, and those that are to go then, at most so many times.
+fn pruned(
+    text: &str,
+    start: usize,
+    end: usize,
+    rewriter: &mut Rewriter<'_>,
+    out: &mut String,
+    left: u32,
+) -> Result<bool, Held> {
+    let (at, noted) = (out.len(), rewriter.trace().hits().len());
+    let is_changed = masked(text, start, end, rewriter, out)?;
+    if rewriter.fields().is_empty() {
+        return Ok(is_changed);
+    }
+    let left = left.checked_sub(1).ok_or(Held)?;
+    out.truncate(at);
+    rewriter.trace().forget_after(noted);
+    for (place, row) in rewriter.fields().to_vec() {
+        rewriter.trace().value(row, start + place..start + place, at..at);
+    }
+    let noted = rewriter.trace().hits().len();
+    rewriter.without(&text[start..end], out, |object, rewriter, out| {
+        pruned(object, 0, object.len(), rewriter, out, left)
+    })?;
+    rewriter.trace().blur(noted, start..end);
+    Ok(true)
+}
+
+fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
+    let (first, before) = (out.len(), String::new());
+    let mut walk =
+        Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out, first, before };
+    while let Some(place) = walk.next_place(end, rewriter) {
         walk.approach(place);
         match walk.byte() {
             b'"' => walk.string(rewriter)?,
@@ -32,6 +66,12 @@ pub(super) fn rewrite(
     Ok(walk.changed)
 }
 
+/// Taking members away may bring a word nearer to a number that it then tells. One that takes more rounds was made to.
+const MOST_PRUNINGS: u32 = 8;
+
+/// More than what tells of a number can span before it, with what tells whether it is a whole word.
+const SEEN_BEFORE: usize = 4 * NEAR;
+
 struct Walk<'a> {
     /// What the look sees: all of it, since it seeks ahead of this object.
     chunk: &'a str,
@@ -44,9 +84,36 @@ struct Walk<'a> {
     copied: usize,
     changed: bool,
     out: &'a mut String,
+    /// Where the object begins in `out`.
+    first: usize,
+    /// See [`Walk::see_before`].
+    before: String,
 }
 
 impl Walk<'_> {
+    /// The next place that must be examined. Behind what was masked all is, for a while: there a word may have come nearer
+    /// to a number that it then tells.
+    fn next_place(&self, end: usize, rewriter: &mut Rewriter<'_>) -> Option<usize> {
+        let is_near = self.is_near_masked(self.at) && self.at < end;
+        if is_near { Some(self.at) } else { rewriter.place(self.chunk, self.at, end) }
+    }
+
+    fn is_near_masked(&self, at: usize) -> bool {
+        self.changed && at <= self.copied + NEAR
+    }
+
+    /// Notes what stands before `at`, as far as it matters: as it is after masking, so that masking twice sees the same.
+    fn see_before(&mut self, at: usize) {
+        let from = if self.changed { self.copied } else { self.start };
+        let own = &self.text[from..at];
+        self.before.clear();
+        if self.changed && own.len() < SEEN_BEFORE {
+            let written = &self.out[self.first..];
+            self.before.push_str(tail(written));
+        }
+        self.before.push_str(tail(own));
+    }
+
     fn byte(&self) -> u8 {
         self.text.as_bytes()[self.at]
     }
@@ -73,17 +140,34 @@ impl Walk<'_> {
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
         let is_key = self.skip_colon();
-        let kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
-        if rewriter.look(self.chunk, start, end) {
-            let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
+        let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
+        let is_near = self.is_near_masked(start);
+        if rewriter.look(self.chunk, start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
+            self.see_before(start);
+            let (raw, before) = (&self.text[start..end], self.before.as_str());
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
+                let at = self.out.len();
                 escape(masked, self.out);
+                rewriter.trace().string(start..end, has_escapes, at, &self.out[at..]);
+                rewriter.take_field(start - self.start);
                 self.copied = end;
+                if is_key && kind.is_none() {
+                    // A tag may part a telling name from what stood before it.
+                    let written = &self.out[at..];
+                    kind = rewriter.kind_of(written, written.contains('\\'));
+                }
             }
         }
-        kind.map_or(Ok(()), |kind| self.secret_value(start, kind, rewriter))
+        match kind.filter(|_| !self.is_left(start, rewriter)) {
+            Some(kind) => self.secret_value(start, kind, rewriter),
+            None => Ok(()),
+        }
+    }
+
+    fn is_left(&self, place: usize, rewriter: &Rewriter<'_>) -> bool {
+        rewriter.is_left(&self.text[self.start..], place - self.start)
     }
 
     /// Goes past the colon that makes a string a key, to the value.
@@ -96,8 +180,8 @@ impl Walk<'_> {
         true
     }
 
-    /// Replaces the whole value, whatever it is, unless it says nothing.
-    fn secret_value(&mut self, key: usize, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
+    /// Replaces the whole value of the `name` there, whatever it is, unless it says nothing.
+    fn secret_value(&mut self, name: usize, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let end = match bytes.get(start).ok_or(Held)? {
@@ -114,45 +198,69 @@ impl Walk<'_> {
         if is_harmless(inner) || matches!(inner, b"{}" | b"[]") {
             return Ok(());
         }
+        let inner = std::str::from_utf8(inner).map_err(|_| Held)?;
+        let is_string = bytes[start] == b'"';
         // A token or number that is told by itself is called what it is.
-        let inside = self.text.as_bytes()[start..end].starts_with(b"\"");
-        let (from, to) = (start + usize::from(inside), start + usize::from(inside) + inner.len());
-        let own = if kind.is_secret() { None } else { rewriter.whole(self.text, key, from, to)? };
-        let row = own.unwrap_or(row_of(kind));
-        self.replace(start, end, DETECTORS[row].tag);
+        let from = start + usize::from(is_string);
+        let own = if kind.is_secret() { None } else { rewriter.whole(self.text, name, from, from + inner.len())? };
+        // What keeps its form would be found by its name alone when it is masked again.
+        let row = own.filter(|row| !rewriter.keeps_form(*row)).unwrap_or(row_of(kind));
+        let Some(written) = rewriter.secret(row, inner, is_string.then_some(inner)) else { return Ok(()) };
+        let at = self.replace(start, end, &written);
         rewriter.count(row);
+        rewriter.take_field(name - self.start);
+        rewriter.trace().value(row, start..end, at..self.out.len());
         Ok(())
     }
 
-    /// A number that is a card's becomes a string.
+    /// A number that is a card's becomes a string, or another number where numbers are to stay numbers.
     fn number(&mut self, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if rewriter.look(self.chunk, start, end)
-            && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
-        {
+        if !rewriter.look(self.chunk, start, end, self.is_near_masked(start)) || self.is_left(start, rewriter) {
+            return Ok(());
+        }
+        self.see_before(start);
+        if let Some(masked) = rewriter.plain(&self.text[start..end], &self.before)? {
             self.copy_until(start);
+            let at = self.out.len() + 1;
             self.out.push('"');
             escape(masked, self.out);
+            rewriter.trace().string(start..end, false, at, &self.out[at..]);
             self.out.push('"');
+            if let Some(number) = rewriter.number() {
+                self.out.truncate(at - 1);
+                self.out.push_str(&number);
+                rewriter.trace().shorten(at - 1, self.out.len());
+            }
+            rewriter.take_field(start - self.start);
             self.copied = end;
         }
         Ok(())
     }
 
-    fn replace(&mut self, start: usize, end: usize, tag: &str) {
+    /// Returns where in `out` it begins.
+    fn replace(&mut self, start: usize, end: usize, tag: &str) -> usize {
         self.copy_until(start);
+        let at = self.out.len();
         self.out.push('"');
         self.out.push_str(tag);
         self.out.push('"');
         self.copied = end;
+        at
     }
 
     fn copy_until(&mut self, start: usize) {
         self.changed = true;
         self.out.push_str(&self.text[self.copied..start]);
     }
+}
+
+/// The last [`SEEN_BEFORE`] bytes of a text, or a little less.
+fn tail(text: &str) -> &str {
+    let from = text.len().saturating_sub(SEEN_BEFORE);
+    (from..text.len()).find_map(|at| text.get(at..)).unwrap_or_default()
 }
 
 fn spaces(bytes: &[u8]) -> usize {

@@ -21,7 +21,7 @@ pub(super) fn is_one_digit(digits: &[u8]) -> bool {
 }
 
 /// ISO/IEC 7812-1, annex B.
-pub(super) fn passes_luhn(digits: &[u8]) -> bool {
+pub(in crate::mask) fn passes_luhn(digits: &[u8]) -> bool {
     let doubled = |(index, &digit): (usize, &u8)| {
         let value = value(digit);
         if index % 2 == 0 { value } else { value * 2 % 10 + value / 5 }

@@ -52,8 +52,7 @@ fn find_within(text: &str, search: &Search, found: &mut Found, levels: usize) ->
         let deeper = inner.first();
         let first = deeper.or(inner.search_plainly(&decoded, search, &mut undone)?);
         if let Some(row) = first {
-            found.begin(row);
-            found.push(start, end);
+            found.push_around(start, end, row);
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 use super::edges::{follows_escape, is_word, starts_word};
 use super::near::Near;
 use super::scan::{self, Class};
-use super::{Found, Set};
+use super::{Found, Miss, Set, Why};
 
 /// No form has more digits in a row.
 const LONGEST_RUN: usize = 20;
@@ -233,10 +233,15 @@ impl Forms {
         }
     }
 
+    /// The forms that a run of digits in a stretch may begin.
+    fn of_run(&self, bytes: &[u8], (from, to): (usize, usize)) -> impl Iterator<Item = &Form> {
+        let by_follower = self.stretches.get(to - from).map(|forms| &forms[follower(bytes.get(to))]);
+        by_follower.into_iter().flatten()
+    }
+
     /// What a run of digits in a stretch may be.
     fn in_run(&self, bytes: &[u8], (from, to): (usize, usize), show: &mut Show<'_>) {
-        let stretches = self.stretches.get(to - from).map(|by_follower| &by_follower[follower(bytes.get(to))]);
-        for form in stretches.into_iter().flatten() {
+        for form in self.of_run(bytes, (from, to)) {
             if let Some((begin, end)) = form.matched(bytes, from) {
                 show(form.row, form.near, begin, end);
             }
@@ -264,6 +269,71 @@ impl Forms {
                 show(free.row, near, number.begin, number.end);
             }
         }
+    }
+
+    /// What has a row's form, and either the check or a telling word, but not both.
+    pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(start) = next_stretch(bytes, at) {
+            for run in runs(Class::Number, bytes, start) {
+                at = run.1;
+                self.of_run(bytes, run).for_each(|form| self.miss_of_form(bytes, form, run.0, visit));
+                self.misses_of_free(bytes, run, |asked| asked == Asked::Stretch, visit);
+            }
+        }
+        at = 0;
+        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
+            at = start + SHORTEST_CODE;
+            for run in runs(Class::Capital, bytes, start) {
+                at = at.max(run.1);
+                self.misses_of_free(bytes, run, is_code, visit);
+            }
+        }
+        at = 0;
+        while let Some((start, end)) = next_word(bytes, at) {
+            at = end;
+            self.misses_of_word(bytes, start, end, visit);
+        }
+    }
+
+    fn misses_of_word(&self, bytes: &[u8], start: usize, end: usize, visit: &mut dyn FnMut(Miss)) {
+        let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
+        let forms = self.words.get(end - start).into_iter().flatten();
+        forms.for_each(|form| self.miss_of_form(bytes, form, start, visit));
+        if let Some(digits) = next_digits(bytes, start, end) {
+            let is_asked = |asked| matches!(asked, Asked::Word(least) if end - start >= least);
+            self.misses_of_free(bytes, digits, is_asked, visit);
+        }
+    }
+
+    fn miss_of_form(&self, bytes: &[u8], form: &Form, at: usize, visit: &mut dyn FnMut(Miss)) {
+        let Some((begin, end, plain, length)) = form.fitting(bytes, at) else { return };
+        let why = match ((form.check)(&plain[..length]), self.is_led_to(form.near, bytes, begin)) {
+            (false, true) => Why::Check,
+            (true, false) => Why::Word,
+            _ => return,
+        };
+        visit(Miss { row: form.row, at: begin..end, why });
+    }
+
+    /// What no form has, its judge has judged whole: only its word can be lacking.
+    fn misses_of_free(
+        &self,
+        bytes: &[u8],
+        digits: (usize, usize),
+        is_asked: impl Fn(Asked) -> bool,
+        visit: &mut dyn FnMut(Miss),
+    ) {
+        self.ask(bytes, digits, is_asked, &mut |row, near, begin, end| {
+            if !self.is_led_to(near, bytes, begin) {
+                visit(Miss { row, at: begin..end, why: Why::Word });
+            }
+        });
+    }
+
+    fn is_led_to(&self, near: Option<usize>, bytes: &[u8], begin: usize) -> bool {
+        near.is_none_or(|near| self.near[near].leads_to(bytes, begin, &[]))
     }
 }
 
@@ -360,6 +430,12 @@ const fn is_digit(class: u8) -> bool {
 impl Form {
     /// Where it begins and ends if what tells of it is at `start`, and the check holds.
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+        let (begin, end, plain, length) = self.fitting(bytes, start)?;
+        (self.check)(&plain[..length]).then_some((begin, end))
+    }
+
+    /// The same whatever the check says, with what it is to judge.
+    fn fitting(&self, bytes: &[u8], start: usize) -> Option<(usize, usize, [u8; LONGEST], usize)> {
         let begin = start.checked_sub(self.anchor)?;
         let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
@@ -378,7 +454,7 @@ impl Form {
             plain[length] = byte.to_ascii_uppercase();
             length += 1;
         }
-        (self.check)(&plain[..length]).then_some((begin, end))
+        Some((begin, end, plain, length))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What was found in one text: in order, none overlapping another, no escape cut. Knows no detector.
 
+use std::cmp::Reverse;
+
 use super::{DETECTORS, Detector, Finder, PERSONAL, SECRET, Search, Set, encoded};
 use crate::mask::Held;
 use crate::mask::escapes::Undone;
@@ -21,6 +23,8 @@ pub(in crate::mask) struct Span {
     pub(in crate::mask) is_told: bool,
     /// The tag gets quotes of this kind, where JSON inside a string had a bare number.
     pub(in crate::mask) quote: Option<Quote>,
+    /// It is several hits that overlapped, not one value.
+    pub(in crate::mask) joined: bool,
 }
 
 impl Span {
@@ -45,7 +49,17 @@ impl Found {
 
     /// The same, with quotes for the tag.
     pub(in crate::mask) fn push_quoted(&mut self, start: usize, end: usize, quote: Option<Quote>) {
-        self.spans.push(Span { start, end, row: self.row, is_told: self.is_told, quote });
+        self.spans.push(Span { start, end, row: self.row, is_told: self.is_told, quote, joined: false });
+    }
+
+    /// Adds a stretch that holds a hit of a row, and may hold more than its value.
+    pub(super) fn push_around(&mut self, start: usize, end: usize, row: usize) {
+        self.spans.push(Span { start, end, row, is_told: false, quote: None, joined: true });
+    }
+
+    /// Whether a hit is exactly there.
+    pub(super) fn covers(&self, at: &std::ops::Range<usize>) -> bool {
+        self.spans.iter().any(|span| span.start == at.start && span.end == at.end)
     }
 
     /// Forgets all hits.
@@ -69,7 +83,9 @@ impl Found {
         self.spans.clear();
         for layers in 0..=undone.layers() {
             let seen = layers.checked_sub(1).map_or(text, |last| undone.text(last));
+            let from = self.spans.len();
             search.find(seen, "", search.wanted, self);
+            self.leave(from, seen, search);
         }
         Ok(self.first())
     }
@@ -91,6 +107,7 @@ impl Found {
     pub(in crate::mask) fn search(&mut self, text: &str, before: &str, set: Set, search: &Search) -> &[Span] {
         self.spans.clear();
         search.find(text, before, set, self);
+        self.leave(0, text, search);
         self.settle();
         &self.spans
     }
@@ -111,6 +128,7 @@ impl Found {
         self.spans.clear();
         let mut as_written = 0;
         let mut endless = None;
+        let mut left: Vec<(usize, (usize, usize))> = Vec::new();
         for layers in 0..=undone.layers() {
             let seen = layers.checked_sub(1).map_or(text, |last| undone.text(last));
             let from = self.spans.len();
@@ -120,8 +138,13 @@ impl Found {
             }
             let (known, new) = self.spans.split_at_mut(from);
             for span in new {
+                let is_left = search.except.holds(span.row, &seen[span.start..span.end]);
                 let is_bound = layers > 0 && undone.is_tangled() && is_bound_by_quotes(span);
                 *span = undone.place(*span, layers);
+                if is_left {
+                    left.push((span.row, span.range()));
+                    continue;
+                }
                 let same = known[..as_written].binary_search_by_key(&span.range(), Span::range);
                 if is_bound && same.is_err() {
                     endless.get_or_insert(*span);
@@ -132,24 +155,45 @@ impl Found {
                 as_written = self.spans.len();
             }
         }
+        // What is excepted as one layer shows it is left as all show it.
+        self.spans.retain(|span| !left.contains(&(span.row, span.range())));
         if let Some(first) = endless {
             self.spans.clear();
-            self.spans.push(Span { start: 0, end: text.len(), quote: None, ..first });
+            self.spans.push(Span { start: 0, end: text.len(), quote: None, joined: true, ..first });
         }
         self.settle();
         Ok(&self.spans)
+    }
+
+    /// The hits of the last search less those that are not `wanted`.
+    pub(in crate::mask) fn only(&mut self, wanted: impl Fn(&Span) -> bool) -> &[Span] {
+        self.spans.retain(wanted);
+        &self.spans
+    }
+
+    /// Takes away what is excepted of the hits in `text`, the first `from` aside. Before hits are joined: what lies within
+    /// one that is left is a hit of its own.
+    fn leave(&mut self, from: usize, text: &str, search: &Search) {
+        if search.except.has_values() {
+            let mut at = 0;
+            self.spans.retain(|span| {
+                at += 1;
+                at <= from || !search.except.holds(span.row, &text[span.start..span.end])
+            });
+        }
     }
 
     /// Joins hits that overlap, so that nothing of either stays. Of those that begin together one that a word tells of
     /// names the whole. An e-mail address whose name is a URL's password, or a token in the place of a user, is no address:
     /// the host may stay.
     fn settle(&mut self) {
-        self.spans.sort_unstable_by_key(|span| (span.start, !span.is_told, span.row));
+        self.spans.sort_unstable_by_key(|span| (span.start, !span.is_told, span.row, Reverse(span.end)));
         self.spans.dedup_by(|next, kept| {
             if next.start >= kept.end {
                 return false;
             }
             if !(is_user(DETECTORS[kept.row]) && DETECTORS[next.row].name == "email") {
+                kept.joined |= next.end > kept.end;
                 kept.end = kept.end.max(next.end);
             }
             true

@@ -11,11 +11,13 @@ mod encoded;
 mod form;
 mod found;
 mod ids;
+mod misses;
 mod money;
 mod near;
 mod network;
 mod people;
 mod personal;
+pub(super) mod pseudonym;
 mod scan;
 mod search;
 mod secrets;
@@ -24,9 +26,13 @@ mod word;
 
 use std::sync::LazyLock;
 
+pub(super) use checks::passes_luhn;
 pub(super) use edges::{is_word, starts_word};
 pub(super) use encoded::seek as seek_base64;
+pub(super) use form::Judge;
 pub(super) use found::{Found, Span};
+pub use misses::{Miss, Why};
+pub(super) use near::NEAR;
 pub(super) use search::Search;
 pub(super) use secrets::{is_harmless, is_random, pem};
 

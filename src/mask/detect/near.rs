@@ -4,10 +4,10 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memchr;
 
 use super::edges::{ends_word, starts_word};
-use super::is_tag;
+use super::{is_tag, pseudonym};
 
 /// How many bytes before a hit its telling word may begin.
-pub(super) const NEAR: usize = 48;
+pub(in crate::mask) const NEAR: usize = 48;
 
 /// The first look sees escapes, which make a text longer.
 pub(super) const NEAR_ESCAPED: usize = 4 * NEAR;
@@ -29,11 +29,11 @@ impl Near {
         Self(built.expect("a few words make a small automaton"))
     }
 
-    /// Where the words in `bytes[from..to]` end that are whole words, and not a tag's.
+    /// Where the words in `bytes[from..to]` end that are whole words, and not a tag's or a pseudonym's.
     pub(super) fn ends(&self, bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> {
         self.0.find_overlapping_iter(&bytes[from..to]).filter_map(move |hit| {
             let (start, end) = (from + hit.start(), from + hit.end());
-            (is_whole(bytes, start, end) && !is_of_tag(bytes, end)).then_some(end)
+            (is_whole(bytes, start, end) && !is_of_tag(bytes, end) && !pseudonym::names(bytes, end)).then_some(end)
         })
     }
 

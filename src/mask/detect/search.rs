@@ -3,7 +3,8 @@
 use super::form::Forms;
 use super::token::Tokens;
 use super::word::Words;
-use super::{DETECTORS, Finder, Found, Set};
+use super::{DETECTORS, Finder, Found, Miss, Set, misses};
+use crate::mask::except::Except;
 use crate::mask::keys::Keys;
 
 /// What is searched for.
@@ -11,6 +12,8 @@ use crate::mask::keys::Keys;
 pub(in crate::mask) struct Search {
     pub(in crate::mask) wanted: Set,
     pub(in crate::mask) keys: Keys,
+    /// What is left though it is found.
+    pub(in crate::mask) except: Except,
     /// Words in Base64 are decoded and searched.
     pub(in crate::mask) base64: bool,
     /// One for each pass over a text.
@@ -40,7 +43,7 @@ enum By {
 }
 
 impl Search {
-    pub(in crate::mask) fn new(wanted: Set, keys: Keys, base64: bool) -> Self {
+    pub(in crate::mask) fn new(wanted: Set, keys: Keys, except: Except, base64: bool) -> Self {
         let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::all(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
@@ -59,14 +62,14 @@ impl Search {
             (words.rows(), By::Words),
         ];
         let tokens_of = tokens.iter().enumerate().map(|(part, tokens)| (tokens.rows(), By::Tokens(part)));
-        seekers.extend(
-            shared
-                .into_iter()
-                .chain(tokens_of)
-                .filter(|(rows, _)| !rows.is_empty())
-                .map(|(rows, by)| Seeker { rows, by }),
-        );
-        Self { wanted, keys, base64, seekers, forms, words, tokens }
+        let shared = shared.into_iter().chain(tokens_of).filter(|(rows, _)| !rows.is_empty());
+        seekers.extend(shared.map(|(rows, by)| Seeker { rows, by }));
+        Self { wanted, keys, except, base64, seekers, forms, words, tokens }
+    }
+
+    /// The rows that words may tell.
+    pub(in crate::mask) const fn told(&self) -> Set {
+        self.forms.rows().union(self.words.rows())
     }
 
     /// The next place at or after `from`, see [`Finder::Own`].
@@ -97,6 +100,20 @@ impl Search {
                     }
                 }),
             }
+        }
+    }
+
+    /// Whether anything is found in a text by itself.
+    pub(in crate::mask) fn finds_any(&self, text: &str) -> bool {
+        !Found::default().search(text, "", self.wanted, self).is_empty()
+    }
+
+    /// What in a text was nearly a hit. Slow.
+    pub(in crate::mask) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        self.forms.misses(text, visit);
+        let is_card = |row: &usize| self.wanted.contains(*row) && DETECTORS[*row].name == "card";
+        if let Some(row) = (0..DETECTORS.len()).find(is_card) {
+            misses::cards(text, row, &self.keys, visit);
         }
     }
 }

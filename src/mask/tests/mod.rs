@@ -5,6 +5,7 @@ mod examples;
 mod policy;
 mod properties;
 mod rates;
+mod replace;
 
 use std::sync::LazyLock;
 

@@ -1,6 +1,6 @@
 //! Addresses of wallets: Bitcoin's of all kinds, proved by their checksums, and Ethereum's, told by their form.
 
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 use super::{Detector, Finder, Group};
 use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
@@ -85,7 +85,7 @@ fn is_base58(word: &[u8]) -> bool {
         }
     }
     let (hashed, check) = decoded.split_at(21);
-    matches!(hashed[0], 0 | 5) && Sha256::digest(Sha256::digest(hashed))[..4] == *check
+    matches!(hashed[0], 0 | 5) && digest(&SHA256, digest(&SHA256, hashed).as_ref()).as_ref()[..4] == *check
 }
 
 /// BIP 173 for witnesses of version 0, BIP 350 for later ones.

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use super::word::is_mixed;
 use crate::mask::detect::edges::{backslashes_before, is_delimiter, is_word};
 use crate::mask::detect::found::Quote;
-use crate::mask::detect::{Found, is_tag};
+use crate::mask::detect::{Found, is_tag, pseudonym};
 use crate::mask::keys::{Keys, Kind};
 
 /// Spaces, quotes and brackets between a name and its `=` are few.
@@ -99,6 +99,9 @@ pub(in crate::mask::detect) fn find_kind(text: &str, keys: &Keys, found: &mut Fo
             continue;
         }
         let Some((kind, quote)) = name_before(bytes, at, keys).filter(|(kind, _)| is_meant(*kind)) else { continue };
+        if kind.is_personal() && pseudonym::names(bytes, at) {
+            continue;
+        }
         let Some(value) = value_after(bytes, at, kind) else { continue };
         if kind == Kind::Random && !is_random(&bytes[value.start..value.end]) {
             continue;
