@@ -77,6 +77,8 @@ struct Unfinished {
     cut_bytes: u64,
     /// Text bytes of its last message so far.
     message_bytes: usize,
+    /// It was read from an earlier body. It goes when anything of its stream comes again, and stays when nothing does.
+    is_earlier: bool,
 }
 
 impl Logs {
@@ -92,7 +94,8 @@ impl Logs {
     }
 
     /// A new body begins: returns from when on to ask for it, in ns since 1970 (`None`: from the beginning). An unfinished
-    /// line comes again, and so do lines that the last body passed over on a belief that did not prove true.
+    /// line comes again, unless its container is gone, and so do lines that the last body passed over on a belief that did
+    /// not prove true.
     pub fn begin_body(&mut self) -> Option<u64> {
         if self.has_lost_place(true) {
             self.point_ns = self.begun_ns;
@@ -102,7 +105,7 @@ impl Logs {
         self.begun_ns = self.point_ns;
         self.frames = Frames::new(self.tty);
         for log in &mut self.streams {
-            log.drop_unfinished();
+            log.unfinished.iter_mut().for_each(|line| line.is_earlier = true);
             log.seen.begin_repeat();
         }
         self.begun_ns.map(|ns| ns.saturating_sub(MARGIN_NS))
@@ -254,6 +257,9 @@ impl StreamLog {
     /// one's) or follows a full one (engines before 18.09 give each part its own). Else that line ended unfinished, with
     /// its process.
     fn begin(&mut self, ns: Option<u64>, point_ns: u64) {
+        if self.unfinished.is_some_and(|line| line.is_earlier) {
+            self.drop_unfinished();
+        }
         if let Some(unfinished) = &mut self.unfinished {
             if ns.is_none_or(|ns| ns == unfinished.ns) || unfinished.message_bytes >= MESSAGE_BYTES {
                 unfinished.message_bytes = 0;
@@ -265,7 +271,8 @@ impl StreamLog {
     }
 
     const fn begin_line(&mut self, ns: u64) {
-        self.unfinished = Some(Unfinished { ns, start: self.bytes.len(), cut_bytes: 0, message_bytes: 0 });
+        let start = self.bytes.len();
+        self.unfinished = Some(Unfinished { ns, start, cut_bytes: 0, message_bytes: 0, is_earlier: false });
     }
 
     /// More text of the message. As a rule it ends with the one newline.

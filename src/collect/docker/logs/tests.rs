@@ -86,6 +86,23 @@ fn parts_are_joined_by_stream_and_a_dead_process_leaves_a_line() {
     assert_eq!(lines(&mut logs), [(Stream::Stdout, 8, "open".to_owned())]);
 }
 
+/// Last words without a newline, of a container that is removed before its log can be asked for again.
+#[test]
+fn an_unfinished_line_is_kept_until_it_comes_again() {
+    let last_words = frame(2, 9, b"last words");
+    for bodies in [&[][..], &[&b""[..]], &[&last_words[..], &b""[..]]] {
+        let mut logs = read(&[frame(1, 8, b"one\n"), last_words.clone()].concat());
+        assert_eq!(lines(&mut logs), [(Stream::Stdout, 8, "one".to_owned())]);
+        for body in bodies {
+            logs.begin_body();
+            logs.push(body, 100).unwrap();
+            assert_eq!(lines(&mut logs), []);
+        }
+        logs.finish_lines();
+        assert_eq!(lines(&mut logs), [(Stream::Stderr, 9, "last words".to_owned())]);
+    }
+}
+
 #[test]
 fn a_line_above_the_limit_is_cut_marked_and_counted() {
     let mut logs = both([None, None]);
