@@ -1,6 +1,7 @@
 //! Containers of a real engine: short-lived ones, long lines, two streams, and agents and engines that come and go.
 //! The store is a file of NDJSON. What the engine itself was told is what must arrive.
 
+mod away;
 mod restarts;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -232,6 +233,21 @@ fn end_load(engine: &Engine, id: &str, ground: &Ground) -> u64 {
         let (_, rest) = text.rsplit_once("\"end ")?;
         rest.split('"').next()?.parse().ok()
     })
+}
+
+/// Each line of a load once, and no part of one as a line.
+#[track_caller]
+fn assert_load_is_whole(ground: &Ground, numbers: u64) {
+    assert_each_once(ground, numbers);
+    let text = delivered(ground);
+    let lengths =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].as_str().unwrap().len());
+    let mut count = 0;
+    for length in lengths {
+        assert!(length < 20 || length == 40_009, "a line of {length} bytes was never written");
+        count += 1;
+    }
+    assert_eq!(count, numbers + 1);
 }
 
 /// The same lines in the same order, stream by stream, as in the engine's files. `docker logs` is not asked: an engine
