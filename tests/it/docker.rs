@@ -2,7 +2,9 @@
 //! The store is a file of NDJSON. What the engine itself was told is what must arrive.
 
 mod away;
+mod clock;
 mod restarts;
+mod script;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
