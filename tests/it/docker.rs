@@ -3,6 +3,7 @@
 
 mod away;
 mod clock;
+mod lives;
 mod restarts;
 mod script;
 

@@ -55,6 +55,7 @@ impl Follower {
         }
         let Some(logs) = &mut self.logs else { return Ok(Ended::Whole) };
         let since_ns = logs.begin_body();
+        self.has_answer = false;
         let body = shared.engine.logs(&self.id, Wanted { follow, since_ns, tail: None }).await?;
         let ended = self.read_frames(body, since_ns, follow).await;
         if self.seal().await { ended } else { Ok(Ended::Stopped) }
@@ -115,6 +116,7 @@ impl Follower {
     /// Takes bytes; whether lines wait to be handed on.
     fn push(&mut self, data: &[u8]) -> Result<bool, Error> {
         let Some(logs) = &mut self.logs else { return Ok(false) };
+        self.has_answer |= !data.is_empty();
         logs.push(data, self.shared.max_line).map_err(|error| broken(&error))?;
         let has_lines = logs.has_open_lines();
         if has_lines {
