@@ -125,12 +125,12 @@ impl Follower {
         Ok(has_lines)
     }
 
-    fn end_of_body(&self) -> Ended {
+    fn end_of_body(&mut self) -> Ended {
         if self.has_lost_place(true) { Ended::Left } else { Ended::Whole }
     }
 
-    fn has_lost_place(&self, idle: bool) -> bool {
-        self.logs.as_ref().is_some_and(|logs| logs.has_lost_place(idle))
+    fn has_lost_place(&mut self, idle: bool) -> bool {
+        self.logs.as_mut().is_some_and(|logs| logs.has_lost_place(idle))
     }
 
     /// Whether a silent follow hangs: the engine had a newer message a while ago, and it has still not come.

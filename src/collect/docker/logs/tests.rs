@@ -152,6 +152,25 @@ fn a_silent_stream_is_moved_along_by_an_empty_chunk() {
     }
 }
 
+/// The engine goes away before the remembered lines came, among them, and when one stream has come to where it was.
+#[test]
+fn a_body_that_breaks_off_while_lines_come_again_is_read_again_without_repeats() {
+    let body = |numbers: std::ops::Range<u64>| {
+        let both = |ns| [frame(1, 2 * ns, b"out\n"), frame(2, 2 * ns + 1, b"err\n")].concat();
+        numbers.flat_map(both).collect::<Vec<u8>>()
+    };
+    let mut logs = read(&body(0..300));
+    assert_eq!(lines(&mut logs).len(), 600);
+    for end in [200, 250, 299, 300, 301] {
+        logs.begin_body();
+        logs.push(&body(0..end), 100).unwrap();
+        assert_eq!(lines(&mut logs).len(), if end > 300 { 2 } else { 0 });
+    }
+    logs.begin_body();
+    logs.push(&body(0..310), 100).unwrap();
+    assert_eq!(lines(&mut logs).len(), 18);
+}
+
 #[test]
 fn pieces_read_before_a_crash_are_read_in_the_same_pieces() {
     let note = |start, end, seen_ms| Note {
