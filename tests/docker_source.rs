@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 /// Held for reading by each test, and alone by the one that restarts the engine.
 static ENGINE: RwLock<()> = RwLock::new(());
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What arrived, and the cursors as `track` would keep them.
 #[derive(Default)]
