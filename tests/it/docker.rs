@@ -80,7 +80,7 @@ fn ground(host: &str, way: &str, more: &str) -> Ground {
     let ground = Ground::new();
     ground.configure(&format!(
         "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nread = \"{way}\"\n{more}\n\n\
-         [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\n"
+         [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\nrotate_bytes = \"1 GiB\"\n"
     ));
     ground
 }
