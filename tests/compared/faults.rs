@@ -24,7 +24,7 @@ pub const FAULTS: [Fault; 11] = [
     Fault { name: "503", words: "every request answered 503 for a while", make: unavailable },
     Fault { name: "401", words: "every request answered 401 for a while", make: unauthorized },
     Fault { name: "busy", words: "every 1000th item answered 429 for a while", make: busy },
-    Fault { name: "shape", words: "every 5000th item answered 400, always", make: shape },
+    Fault { name: "shape", words: "some items answered 400, however often they come", make: shape },
     Fault { name: "cut", words: "taken, then half an answer or none, 20 times", make: cut },
     Fault { name: "rotated-away", words: "rotation by rename while the peer is stopped", make: rotated_while_stopped },
     Fault { name: "rotated", words: "rotation by rename while the store is away", make: rotated_while_away },
@@ -87,7 +87,7 @@ fn busy(round: &mut Round) -> io::Result<()> {
 }
 
 fn shape(round: &mut Round) -> io::Result<()> {
-    round.store.feel(Mood::Picky);
+    round.store.feel(Mood::Picky(round.scale.unfit_every));
     none(round)
 }
 

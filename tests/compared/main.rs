@@ -44,23 +44,8 @@ use crate::round::{Outcome, Scale};
 
 /// Marks the lines of all rounds: each has a store of its own.
 const LABEL: &str = "compared";
-
-/// Without peers: enough to see that it works.
-const SMALL: Scale = Scale {
-    lines: 20_000,
-    pace: 40_000,
-    away: Duration::from_secs(1),
-    patience: Duration::from_secs(20),
-    settled: Duration::from_millis(300),
-};
-/// With peers: beyond their buffers, and with time for what they try again late.
-const LARGE: Scale = Scale {
-    lines: 200_000,
-    pace: 20_000,
-    away: Duration::from_secs(20),
-    patience: Duration::from_secs(75),
-    settled: Duration::from_secs(15),
-};
+/// Fewer than ten in a request: with more logferry holds the index to be at fault, and parks nothing.
+const UNFIT_EVERY: u64 = 5000;
 
 /// Makes the same faults to logferry and its peers, and counts what is lost and repeated
 #[derive(Parser, Debug)]
@@ -80,6 +65,12 @@ struct Arguments {
     /// How many lines; else 20,000, with peers 200,000
     #[arg(long)]
     lines: Option<u64>,
+    /// In the fault `shape`: every line in so many is refused
+    #[arg(long, default_value_t = UNFIT_EVERY, value_parser = clap::value_parser!(u64).range(1..))]
+    unfit_every: u64,
+    /// Which files the durable peers follow
+    #[arg(long, default_value = "*.log*")]
+    pattern: String,
 }
 
 /// A peer that takes part.
@@ -101,8 +92,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut scale = if parts.len() > 1 { LARGE } else { SMALL };
-    scale.lines = arguments.lines.unwrap_or(scale.lines);
+    let scale = arguments.scale();
     println!("compared: {scale:?}");
     let began = Instant::now();
     let pairs: Vec<(usize, usize)> =
@@ -112,7 +102,7 @@ fn main() -> ExitCode {
         for _ in 0..arguments.jobs {
             scope.spawn(|| {
                 while let Some((part, fault)) = pairs.get(next.fetch_add(1, Ordering::Relaxed) / arguments.rounds) {
-                    let outcome = run(&parts[*part], faults[*fault], scale);
+                    let outcome = run(&parts[*part], faults[*fault], &scale);
                     results.lock().unwrap().push((*part, *fault, outcome));
                 }
             });
@@ -125,6 +115,21 @@ fn main() -> ExitCode {
 }
 
 impl Arguments {
+    /// With peers: beyond their buffers, and with time for what they try again late. Without: to see that it works.
+    fn scale(&self) -> Scale {
+        let has_peers = !self.peers.is_empty();
+        let pick = |large, small| Duration::from_millis(if has_peers { large } else { small });
+        Scale {
+            lines: self.lines.unwrap_or(if has_peers { 200_000 } else { 20_000 }),
+            pace: if has_peers { 20_000 } else { 40_000 },
+            away: pick(20_000, 1_000),
+            patience: pick(75_000, 20_000),
+            settled: pick(15_000, 300),
+            unfit_every: self.unfit_every,
+            pattern: self.pattern.clone(),
+        }
+    }
+
     /// Who takes part, logferry first; or what is wrong.
     fn parts(&self) -> Result<Vec<Part>, String> {
         let mut parts = Vec::new();
@@ -150,10 +155,10 @@ impl Arguments {
 }
 
 /// One round, said when it is over. One that could not be run is an error of the runner.
-fn run(part: &Part, fault: &Fault, scale: Scale) -> Outcome {
+fn run(part: &Part, fault: &Fault, scale: &Scale) -> Outcome {
     let began = Instant::now();
     let outcome = round::run(part.peer, &part.program, fault, scale).expect("a round runs to its end");
-    let Outcome { written, lost, repeated, aside } = outcome;
+    let Outcome { written, lost, repeated, aside, .. } = outcome;
     let (name, seconds) = (part.peer.name, began.elapsed().as_secs());
     println!(
         "{name:<20}{:<14}written {written:>7}  lost {lost:>7}  repeated {repeated:>7}  aside {aside:>5}  {seconds:>4} s",
@@ -187,5 +192,6 @@ fn cell(results: &Results, part: usize, fault: usize) -> String {
     };
     let aside = range(|outcome| outcome.aside);
     let kept = if aside == "0" { String::new() } else { format!(", {aside} kept") };
-    format!("{} / {}{kept}", range(|outcome| outcome.lost), range(|outcome| outcome.repeated))
+    let late = if outcomes.iter().all(|outcome| outcome.is_over) { "" } else { ", not over" };
+    format!("{} / {}{kept}{late}", range(|outcome| outcome.lost), range(|outcome| outcome.repeated))
 }

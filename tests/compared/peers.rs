@@ -6,7 +6,8 @@ use std::process::Command;
 /// Who the runner belongs to.
 pub const OURS: &str = "logferry";
 
-/// A peer with one configuration. `FOLDER` and `PORT` stand for its own folder and the store's port.
+/// A peer with one configuration. `FOLDER`, `PORT` and `PATTERN` stand for its own folder, the store's port, and the
+/// names of files to follow.
 #[derive(Debug)]
 pub struct Peer {
     /// For `--peer`; with `-durable` for what its documentation recommends against losses, else its defaults.

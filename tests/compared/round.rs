@@ -19,13 +19,13 @@ use crate::store::Store;
 
 /// What is written to, in turn.
 const FILES: [&str; 2] = ["web.log", "db.log"];
-/// What was not delivered so long after the fault never is.
+/// So long after the fault a round ends, even if lines still come.
 const LONGEST: Duration = Duration::from_secs(300);
 /// A stop may take as long; then it is killed, as a service manager does.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How large a run is, and how long its waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scale {
     pub lines: u64,
     /// What the store takes in a second on one connection, in lines.
@@ -36,6 +36,10 @@ pub struct Scale {
     pub patience: Duration,
     /// With all lines there and no request for so long, no repeats are expected.
     pub settled: Duration,
+    /// In the fault that refuses lines for their shape, every line in so many.
+    pub unfit_every: u64,
+    /// Which files the durable peers follow.
+    pub pattern: String,
 }
 
 /// What came of it.
@@ -48,6 +52,8 @@ pub struct Outcome {
     pub repeated: u64,
     /// Refused by the store, and kept by the peer.
     pub aside: u64,
+    /// Nothing more came when it ended.
+    pub is_over: bool,
 }
 
 /// What a fault is made of.
@@ -55,7 +61,7 @@ pub struct Round<'a> {
     pub store: Store,
     peer: &'a Peer,
     program: &'a Path,
-    scale: Scale,
+    pub scale: &'a Scale,
     ground: &'a Ground,
     lines: Lines,
     written: u64,
@@ -66,20 +72,21 @@ pub struct Round<'a> {
 ///
 /// # Errors
 /// It could not be made.
-pub fn run(peer: &Peer, program: &Path, fault: &Fault, scale: Scale) -> io::Result<Outcome> {
+pub fn run(peer: &Peer, program: &Path, fault: &Fault, scale: &Scale) -> io::Result<Outcome> {
     let ground = Ground::new();
     for folder in ["state", "state/chunks", "aside", "old"] {
         fs::create_dir(ground.path(folder))?;
     }
     let store = Store::start(Duration::from_secs(1) / scale.pace)?;
     let (file, text) = peer.configuration;
-    fs::write(ground.path(file), fill(text, ground.path(""), store.port))?;
+    let text = text.replace("PATTERN", &scale.pattern);
+    fs::write(ground.path(file), fill(&text, ground.path(""), store.port))?;
     let lines = Lines::new(LABEL, now_ms() - 60_000, Dice::new(0, 0, 0), 0);
     let mut round = Round { store, peer, program, scale, ground: &ground, lines, written: 0, child: None };
     (fault.make)(&mut round)?;
-    round.settle();
+    let is_over = round.settle();
     round.stop()?;
-    round.judge()
+    round.judge(is_over)
 }
 
 fn fill(text: &str, folder: PathBuf, port: u16) -> String {
@@ -147,17 +154,18 @@ impl Round<'_> {
         thread::sleep(self.scale.away);
     }
 
-    /// Waits until nothing more comes.
-    pub fn settle(&self) {
+    /// Waits until nothing more comes. Whether that was in time.
+    pub fn settle(&self) -> bool {
         let began = Instant::now();
         while began.elapsed() < LONGEST {
             let (request, new) = self.store.quiet();
             let is_whole = self.store.settled() >= self.written;
             if is_whole && request > self.scale.settled || new.min(began.elapsed()) > self.scale.patience {
-                return;
+                return true;
             }
             thread::sleep(Duration::from_millis(20));
         }
+        false
     }
 
     /// Rotation by rename; the next lines go to new files.
@@ -174,7 +182,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn judge(&self) -> io::Result<Outcome> {
+    fn judge(&self, is_over: bool) -> io::Result<Outcome> {
         let mut kept = String::new();
         read_all(&self.ground.path(self.peer.aside), &mut kept)?;
         let times = self.store.times();
@@ -183,7 +191,7 @@ impl Round<'_> {
         let aside = kept.iter().filter(|number| times(**number) == 0).count() as u64;
         let missing = (0..self.written).filter(|number| times(*number) == 0).count() as u64;
         let repeated = (0..self.written).map(|number| u64::from(times(number).saturating_sub(1))).sum();
-        Ok(Outcome { written: self.written, lost: missing - aside, repeated, aside })
+        Ok(Outcome { written: self.written, lost: missing - aside, repeated, aside, is_over })
     }
 }
 

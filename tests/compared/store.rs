@@ -16,9 +16,8 @@ use crate::LABEL;
 use crate::http::{self, Answer, Request};
 use crate::lines::numbers;
 
-/// In the moods that refuse items, every line in so many is refused: for now, or for good.
+/// In the mood that refuses items for now, every line in so many is.
 const BUSY_EVERY: u64 = 1000;
-const UNFIT_EVERY: u64 = 5000;
 /// In the mood that cuts answers off, every request in so many has its answer cut, up to a number of them.
 const CUT_EVERY: u32 = 4;
 const MOST_CUTS: u32 = 20;
@@ -33,8 +32,8 @@ pub enum Mood {
     Away,
     /// Some items are refused for now.
     Busy,
-    /// Some items are refused for their shape.
-    Picky,
+    /// Every line in so many is refused for its shape.
+    Picky(u64),
     /// Everything is taken, some answers end in the middle or are missing.
     Cut,
 }
@@ -225,7 +224,7 @@ impl Kept {
         let is_one_of = |every: u64| number.is_some_and(|number| number.is_multiple_of(every));
         match mood {
             Mood::Busy if is_one_of(BUSY_EVERY) => return action.failed(429, "es_rejected_execution_exception"),
-            Mood::Picky if is_one_of(UNFIT_EVERY) => {
+            Mood::Picky(every) if is_one_of(every) => {
                 self.refused.extend(number);
                 return action.failed(400, "mapper_parsing_exception");
             }
