@@ -1,6 +1,7 @@
 //! Arguments to actions, outcomes to words and exit codes. Does no work of its own.
 
 mod ledger;
+mod mask;
 mod parked;
 mod summary;
 
@@ -35,6 +36,8 @@ enum Exit {
     /// With `--once`: something was parked, held back by masking, lost, or could not be delivered. `parked replay`:
     /// something is still parked.
     Undelivered = 2,
+    /// `mask --check`: something was found that would be masked.
+    Found = 3,
     /// A fault of the agent itself.
     Internal = 4,
 }
@@ -51,12 +54,13 @@ Examples:
   logferry run -c agent.toml          ship, until stopped
   logferry run -c agent.toml --once   ship what is there now, print what became of it
   logferry ledger -c agent.toml       what became of every line so far
+  logferry mask app.log               see what masking does to a file; --check for a build, --list for all detectors
   logferry parked list                what a store refused for good, and why; replay sends it again
 
 Without -c the configuration is ./agent.toml, else /etc/logferry/agent.toml.
 
 Exit codes: 0 fine; 1 the configuration or the arguments are wrong; 2 with --once, something was not delivered, or
-with parked replay, is still parked; 4 a fault of the agent.
+with parked replay, is still parked; 3 mask --check found something; 4 a fault of the agent.
 ";
 
 /// A light log shipping agent: containers and files in, masked records out, every line across, once.
@@ -90,6 +94,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the lines of files, or of standard input, as masking makes them
+    #[command(after_help = mask::EXAMPLES)]
+    Mask(mask::Mask),
     /// Records that a store refused for good: list, show, export, drop, edit, replay
     #[command(after_help = parked::EXAMPLES)]
     Parked {
@@ -154,6 +161,7 @@ fn execute(command: Command) -> Exit {
             Exit::Fine
         }
         Command::Ledger { file, json } => ledger(file.config.as_deref(), json),
+        Command::Mask(arguments) => mask::execute(&arguments),
         Command::Parked { action } => parked::execute(&action),
         Command::Health { file, url } => health(file.config.as_deref(), url.as_deref()),
     }

@@ -51,6 +51,8 @@ pub struct Part {
     pub held: u64,
     /// Values replaced, by detector.
     pub masked: Vec<(String, u64)>,
+    /// Detector and field of values replaced, where they are to be said.
+    pub places: Vec<(String, String)>,
 }
 
 /// The reason under which records are counted that masking could not process.
@@ -63,13 +65,14 @@ impl Pipeline {
     /// A pipeline for an encoder, for the records that `when` wants, with empty buffers.
     #[must_use]
     pub fn new(rules: Arc<Rules>, encoder: Encoder, when: Option<Condition>) -> Self {
+        let scratch = if rules.masker.is_audited() { Scratch::tracing() } else { Scratch::default() };
         Self {
             rules,
             when,
             encoder,
             decoder: Decoder::default(),
             records: Records::default(),
-            scratch: Scratch::default(),
+            scratch,
             sources: HashMap::new(),
         }
     }
@@ -84,10 +87,15 @@ impl Pipeline {
         self.rules.filter.apply(&chunk.source, text, &mut self.records, &mut |rule, count| part.drop(rule, count));
         let fields = known_fields(&mut self.sources, &self.rules, &chunk.source);
         let origin = mask::Origin { source: chunk.source.id, generation: chunk.generation, seen_ms: chunk.seen_ms };
-        let masked = self.rules.masker.mask(text, &self.records, origin, fields, &mut self.scratch);
+        let masked =
+            self.rules.masker.of(&chunk.source.name).mask(text, &self.records, origin, fields, &mut self.scratch);
         part.held = masked.held();
         part.masked.extend(masked.hits().map(|(detector, count)| (detector.to_owned(), count)));
+        if self.rules.masker.is_audited() {
+            part.places.extend(masked.places().into_iter().map(|(detector, path)| (detector.to_owned(), path)));
+        }
         part.drop(HELD_BACK, part.held);
+        masked.dropped().for_each(|(detector, count)| part.drop(detector, count));
 
         let mut unwanted = 0;
         let when = self.when.as_ref().map(|when| when.at(&chunk.source));
@@ -112,6 +120,7 @@ impl Part {
     fn begin(&mut self, chunk: &Chunk) {
         self.body.clear();
         self.masked.clear();
+        self.places.clear();
         self.counts = Counts {
             read: chunk.lines.len() as u64,
             bytes: chunk.input_bytes,
@@ -133,7 +142,8 @@ fn known_fields<'a>(
     rules: &Rules,
     source: &Arc<Source>,
 ) -> &'a MaskedFields {
-    let masked = || (Arc::clone(source), rules.masker.fields(&enrich::fields(source, &rules.host_name)));
+    let masked =
+        || (Arc::clone(source), rules.masker.of(&source.name).fields(&enrich::fields(source, &rules.host_name)));
     let known = sources.entry(source.id).or_insert_with(masked);
     if !Arc::ptr_eq(&known.0, source) {
         *known = masked();

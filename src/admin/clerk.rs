@@ -152,6 +152,9 @@ fn masked(masker: &Masker, edited: Kept) -> Result<Kept, String> {
     let (fields, mut scratch) = (MaskedFields::default(), Scratch::default());
     let origin = Origin { source: SourceId::new(0), generation: 0, seen_ms: 0 };
     let masked = masker.mask(&text, &records, origin, &fields, &mut scratch);
+    if let Some((detector, _)) = masked.dropped().next() {
+        return Err(wrong(&format!("masking drops it, for what `{detector}` found")));
+    }
     let Some(record) = masked.records().next() else { return Err(wrong("masking cannot process its document")) };
     Ok(edited.with_text(record.text))
 }

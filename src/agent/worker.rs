@@ -233,7 +233,14 @@ impl Worker {
         metrics.add(Metric::HeldRecords, name, part.held);
         let dropped = part.counts.dropped.iter().filter(|(rule, _)| *rule != HELD_BACK);
         dropped.for_each(|(rule, count)| metrics.add(Metric::DroppedRecords, rule, *count));
-        part.masked.iter().for_each(|(detector, count)| metrics.add(Metric::MaskedValues, detector, *count));
+        for (detector, count) in &part.masked {
+            metrics.add(Metric::MaskedValues, &format!("{detector},{name}"), *count);
+        }
+        for (detector, path) in &part.places {
+            let place = if path.is_empty() { "lines of text" } else { path };
+            let text = format!("masked {detector} in {place} of source {name}");
+            self.seldom.told(text, Instant::now()).into_iter().for_each(|text| tracing::info!("{text}"));
+        }
     }
 
     /// Tells how many bytes this worker's files have, and how many wait in them, by source.

@@ -61,8 +61,8 @@ pub enum Metric {
     ResidentBytes,
 }
 
-/// What a scraper is told of a metric: its name after `logferry_`, the name of its label (empty where it has none)
-/// besides `output`, and one sentence.
+/// What a scraper is told of a metric: its name after `logferry_`, the name of its label (empty where it has none, two with
+/// a comma between where it has two) besides `output`, and one sentence.
 type Description = (Metric, &'static str, &'static str, &'static str);
 
 /// Names follow Prometheus: unit last, counters end in `_total`, all others are gauges.
@@ -82,7 +82,7 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::StalledFollows, "stalled_streams", "source", "Log streams of the engine that hang though opened again"),
     (Metric::DroppedRecords, "dropped_records_total", "rule", "Records dropped by a rule"),
     (Metric::HeldRecords, "held_back_records_total", "source", "Records that masking could not process"),
-    (Metric::MaskedValues, "masked_values_total", "detector", "Values replaced by masking"),
+    (Metric::MaskedValues, "masked_values_total", "detector,source", "Values replaced by masking"),
     (Metric::DeliveredRecords, "delivered_records_total", "output", "Records that the store has"),
     (Metric::ParkedRecords, "parked_records_total", "output", "Refused records set aside on disk"),
     (Metric::ReplayedRecords, "replayed_records_total", "output", "Parked records that the store has after a replay"),
@@ -107,7 +107,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Adds to a counter. `label` is the value of its one label, empty where it has none.
+    /// Adds to a counter. `label` is the value of its one label, empty where it has none; of two, both with a comma
+    /// between, which the first has not.
     pub fn add(&self, metric: Metric, label: &str, amount: u64) {
         if amount > 0 {
             self.change(metric, label, |value| *value += amount);
@@ -152,7 +153,12 @@ impl Metrics {
     fn rows(&self, metric: Metric, label_name: &str, output: &str) -> Vec<(String, u64)> {
         let output = if label_name == "output" { "" } else { output };
         let rows = self.by_label(metric).into_iter();
-        rows.map(|(label, value)| (labels(&[("output", output), (label_name, &label)]), value)).collect()
+        rows.map(|(label, value)| {
+            let own = label_name.split(',').zip(label.splitn(label_name.split(',').count(), ','));
+            let pairs: Vec<_> = std::iter::once(("output", output)).chain(own).collect();
+            (labels(&pairs), value)
+        })
+        .collect()
     }
 
     fn change(&self, metric: Metric, label: &str, change: impl FnOnce(&mut u64)) {
@@ -224,5 +230,14 @@ mod tests {
              # TYPE logferry_resident_memory_bytes gauge\nlogferry_resident_memory_bytes 9\n"
         );
         assert_eq!(metrics.total(Metric::ReadLines), 5);
+    }
+
+    #[test]
+    fn a_metric_may_have_two_labels() {
+        let metrics = Metrics::default();
+        metrics.add(Metric::MaskedValues, "email,app", 2);
+        let text = render(&[("store", &metrics)]);
+        let row = "logferry_masked_values_total{output=\"store\",detector=\"email\",source=\"app\"} 2";
+        assert!(text.lines().any(|line| line == row), "{text}");
     }
 }

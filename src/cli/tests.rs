@@ -20,6 +20,9 @@ fn wrong_arguments_end_with_1_and_help_with_0() {
     check("logferry parked replay --from x 0f3k", Exit::Wrong);
     check("logferry parked replay --edit x --reason y", Exit::Wrong);
     check("logferry parked --help", Exit::Fine);
+    check("logferry mask --check --explain", Exit::Wrong);
+    check("logferry mask --list x.log", Exit::Wrong);
+    check("logferry mask --help", Exit::Fine);
     check("logferry --help", Exit::Fine);
     check("logferry run --help", Exit::Fine);
     check("logferry --version", Exit::Fine);
@@ -40,6 +43,10 @@ fn right_arguments_are_understood() {
 fn help_teaches_by_examples() {
     let help = Arguments::try_parse_from(["logferry", "--help"]).unwrap_err().to_string();
     for part in ["Examples:", "logferry example > agent.toml", "Exit codes:"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = Arguments::try_parse_from(["logferry", "mask", "--help"]).unwrap_err().to_string();
+    for part in ["Examples:", "logferry mask --check", "Exit codes:"] {
         assert!(help.contains(part), "{part}: {help}");
     }
     let help = Arguments::try_parse_from(["logferry", "parked", "--help"]).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use toml::de::{DeTable, DeValue};
 use walkdir::WalkDir;
 
-use super::faults::Finding;
+use super::faults::{Finding, Severity};
 use super::words::nearest;
 use super::{Config, Source, tree};
 use crate::base::fault::Fault;
@@ -34,6 +34,8 @@ pub fn rules(config: &Config, root: &DeTable<'_>) -> Vec<Finding> {
     one_file_each(config, root, &mut findings);
     one_pipe_each(config, root, &mut findings);
     known_sources(config, root, &mut findings);
+    idle_masking(config, root, &mut findings);
+    unmasked_names(config, root, &mut findings);
     without_effect(config, root, &mut findings);
     findings
 }
@@ -81,7 +83,7 @@ fn placed(root: &DeTable<'_>, prefix: &str, fault: Fault) -> Finding {
 }
 
 /// How rooms begin what they say about the key that they name beside it.
-const VERBS: [&str; 4] = ["is ", "means ", "must ", "holds "];
+const VERBS: [&str; 5] = ["has no ", "is ", "means ", "must ", "holds "];
 
 fn destination(root: &DeTable<'_>, findings: &mut Vec<Finding>) {
     let misspelt = || root.keys().any(|key| key.get_ref() != "output" && nearest(key.get_ref(), ["output"]).is_some());
@@ -168,6 +170,42 @@ fn one_pipe_each(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding
     for (path, what, pipe) in again {
         let message = format!("another {what} has standard {pipe} already");
         findings.push(Finding::error(tree::locate(root, &path), message).hint(format!("keep one {what} of this type")));
+    }
+}
+
+/// What of `[mask]` can never do anything.
+fn idle_masking(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
+    let odd = config.mask.oddities().into_iter().map(|fault| placed(root, "mask", fault));
+    findings.extend(odd.map(|finding| Finding { severity: Severity::Warning, ..finding }));
+    for name in config.mask.source.keys().filter(|name| !config.sources.contains_key(*name)) {
+        let span = tree::locate(root, &format!("mask.source.{name}"));
+        let fault = Finding::error(span, format!("there is no source `{name}`"));
+        findings.push(match nearest(name, config.sources.keys().map(String::as_str)) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault,
+        });
+    }
+}
+
+/// Names of indices are seen by more people than records are: they are made of fields after masking.
+fn unmasked_names(config: &Config, root: &DeTable<'_>, findings: &mut Vec<Finding>) {
+    let mask = &config.mask;
+    let own = mask.source.values().flat_map(|own| &own.except);
+    let paths: Vec<&str> = mask.except.iter().chain(own).filter_map(|one| one.strip_prefix("path:")).collect();
+    let is_off = !mask.enabled || mask.source.values().any(|own| own.enabled == Some(false));
+    for (name, one) in &config.outputs {
+        for field in one.output.index.split("{field:").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)) {
+            let is_in =
+                |path: &&str| field.strip_prefix(*path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let why = match paths.iter().find(|path| is_in(path)) {
+                Some(path) => format!("`except` in [mask] has path:{path}"),
+                None if is_off => "masking is off".to_owned(),
+                None => continue,
+            };
+            let span = tree::locate(root, &format!("output.{name}.index"));
+            let message = format!("the field `{field}` comes into names of indices as it is: {why}");
+            findings.push(Finding::warning(span, message).hint("use another field, or let it be masked"));
+        }
     }
 }
 

@@ -99,6 +99,7 @@ mod tests {
             fields::of::<filter::When>(),
             fields::of::<mask::Config>(),
             fields::of::<mask::RuleConfig>(),
+            fields::of::<mask::SourceConfig>(),
             fields::of::<output::Config>(),
             fields::of::<pack::Config>(),
             fields::of::<queue::Config>(),

@@ -148,8 +148,8 @@ impl Place {
 }
 
 /// Names of keys whose values are never shown.
-const SECRET: [&str; 9] =
-    ["password", "passwd", "api_key", "apikey", "bearer", "token", "secret", "headers", "authorization"];
+const SECRET: [&str; 10] =
+    ["password", "passwd", "api_key", "apikey", "bearer", "token", "secret", "headers", "authorization", "pseudonym"];
 
 /// How many characters of a line are shown.
 const SHOWN: usize = 160;
@@ -169,9 +169,10 @@ fn continues_secret(above: &str) -> bool {
         }
         start += line.len();
     }
-    // The second name is the user's own: `[output.token_store]`.
+    // The second name is the user's own, `[output.token_store]`, but for `[mask.pseudonym]`.
+    let is_ours = table.is_some_and(|table| table.starts_with("[mask."));
     let names = table.into_iter().flat_map(|table| table.split('.').enumerate());
-    names.filter(|(index, _)| *index != 1).any(|(_, name)| names_secret(name))
+    names.filter(|(index, _)| *index != 1 || is_ours).any(|(_, name)| names_secret(name))
 }
 
 /// Whether brackets or a text over several lines are still open at the end of `text`.
@@ -296,6 +297,8 @@ mod tests {
             ("api_key = { fil = \"s3cr3t\" }", "api_key = …"),
             ("bearr = { file = \"/s3cr3t\" }", "bearr = …"),
             ("bearer: \"s3cr3t\"", "bearer …"),
+            ("pseudonym.key = \"s3cr3t\"", "pseudonym.key = …"),
+            ("pseudonym = { key = \"s3cr3t\" }", "pseudonym = …"),
             ("url = \"http://h/x?a=s3cr3t\" # y", "url = \"http://h/x?…\" # y"),
             ("url = \"http://me:s/3?c@r3t@h/x?a=b\"", "url = \"http://…\""),
             ("url = \"me:s3cr3t@h\"", "url = …"),
@@ -317,6 +320,8 @@ mod tests {
             ("bearer = \"\"\"\n", true),
             ("[output.\"a\".headers] # x\nToken = \"y\"\n", true),
             ("[output.token]\n", false),
+            ("[mask.pseudonym]\n", true),
+            ("[mask]\npseudonym.key = \"x\"\n", false),
             ("bearer = \"[\"\n", false),
             ("bearer = [\"x\"\n]\n", false),
             ("[output.a.headers]\nX = \"y\"\n[output.b]\n", false),

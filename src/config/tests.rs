@@ -265,3 +265,21 @@ fn what_is_odd_is_a_warning_and_what_is_not_there_is_said() {
     assert_eq!(load(&absent, Extent::Text).unwrap_err().to_string(), expected);
     assert_eq!(find(Some(&absent)), Some(absent));
 }
+
+#[test]
+fn masking_that_can_do_nothing_is_told() {
+    let loaded = read(&format!(
+        "[mask]\nexcept = [\"cidr:10.0.0.0/8\", \"path:tenant\"]\nreplace.ipv4 = \"partial\"\n\
+         [output.store]\ntype = \"elasticsearch\"\nurl = \"http://h\"\nindex = \"a-{{field:tenant}}-{{field:other}}\"\n{PRINT}"
+    ))
+    .unwrap();
+    let told: Vec<&str> = loaded.report.findings().iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(told.len(), 3, "{}", loaded.report);
+    for words in ["the detector `ipv4` is off", "`replace.ipv4` has no effect", "`tenant` comes into names of indices"]
+    {
+        assert!(told.iter().any(|one| one.contains(words)), "{words}: {}", loaded.report);
+    }
+    let report =
+        read(&format!("[source.app]\ntype = \"stdin\"\n[mask.source.ap]\nkeys = [\"x\"]\n{PRINT}")).unwrap_err();
+    assert!(report.to_string().contains("did you mean `app`?"), "{report}");
+}

@@ -1,9 +1,13 @@
 //! `[mask]` as the user writes it, and its faults. What works is made of it once, at start.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::detect::{DETECTORS, Detector, Group, SECRET, Search, Set};
+use super::except::{self, Except};
 use super::keys::{Keys, plain};
+use super::replace::{Mode, PseudonymConfig, Replace, Types};
 use super::rewrite::Rules;
 use super::rules::{Rule, RuleConfig};
 use crate::base::fault::Fault;
@@ -22,8 +26,40 @@ pub struct Config {
     pub keys: Vec<String>,
     /// Whole names whose values are not secret, though they look it: `next_page_token`.
     pub except_keys: Vec<String>,
+    /// What is left though it is found: values, `*@example.com`, `domain:example.com`, `cidr:10.0.0.0/8`, `regex:…`,
+    /// `path:user.email`.
+    pub except: Vec<String>,
+    /// Where values are replaced is said in the agent's own log, now and then: detector, source and field.
+    pub audit: bool,
+    /// What is otherwise for one source, by its name.
+    pub source: BTreeMap<String, SourceConfig>,
+    /// What is written instead, by detector, group, country, `default` or `all`; else the tag. The most special word
+    /// counts.
+    pub replace: BTreeMap<String, Mode>,
+    /// The key of what is made with one.
+    pub pseudonym: PseudonymConfig,
+    /// What a JSON number becomes that is shown in part or keeps its form.
+    pub types: Types,
     /// The user's own rules, in order.
     pub rule: Vec<RuleConfig>,
+}
+
+/// `[mask.source.NAME]`: what is otherwise for one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceConfig {
+    /// As in `[mask]`, but for all: `false` lets everything of this source pass.
+    pub enabled: Option<bool>,
+    /// The detectors that are on, instead of those of `[mask]`.
+    pub detect: Option<Vec<String>>,
+    /// Further ones, besides those of `[mask]`.
+    pub keys: Vec<String>,
+    /// The same.
+    pub except_keys: Vec<String>,
+    /// The same.
+    pub except: Vec<String>,
+    /// What is written instead; words of `[mask.replace]` that are not here hold as well.
+    pub replace: BTreeMap<String, Mode>,
 }
 
 impl Default for Config {
@@ -33,6 +69,12 @@ impl Default for Config {
             detect: vec!["default".to_owned()],
             keys: Vec::new(),
             except_keys: Vec::new(),
+            except: Vec::new(),
+            audit: false,
+            source: BTreeMap::new(),
+            replace: BTreeMap::new(),
+            pseudonym: PseudonymConfig::default(),
+            types: Types::default(),
             rule: Vec::new(),
         }
     }
@@ -75,10 +117,43 @@ impl Config {
         let compile = |(index, rule)| Rule::new(index, rule, &mut faults);
         let rules: Vec<Rule> = self.rule.iter().enumerate().filter_map(compile).collect();
         self.check_names(&mut faults);
+        let except = Except::new(&self.except, &mut faults);
+        let replace = Replace::new(&self.replace, &self.pseudonym, self.types, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys)), rules })
+        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys), except), rules, replace })
+    }
+
+    /// The whole of `[mask]` as it is for one source.
+    pub(super) fn of_source(&self, own: &SourceConfig) -> Self {
+        let mut all = Self { source: BTreeMap::new(), ..self.clone() };
+        all.enabled = own.enabled.unwrap_or(all.enabled);
+        all.detect = own.detect.clone().unwrap_or(all.detect);
+        all.keys.extend_from_slice(&own.keys);
+        all.except_keys.extend_from_slice(&own.except_keys);
+        all.except.extend_from_slice(&own.except);
+        all.replace.extend(own.replace.clone());
+        all
+    }
+
+    /// What is odd but not wrong: what can never do anything. Empty where there are faults.
+    #[must_use]
+    pub fn oddities(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let wanted = self.wanted(&mut faults);
+        if !self.enabled || !faults.is_empty() || self.source.values().any(|own| own.detect.is_some()) {
+            return Vec::new();
+        }
+        let is_idle = |word: &&String| !named(word).iter().any(|row| wanted.contains(*row));
+        let idle = self.replace.keys().filter(is_idle);
+        let idle = idle.map(|word| Fault::new(format!("replace.{word}"), "has no effect: these detectors are off"));
+        let lines = self.rule.iter().enumerate().filter(|(_, rule)| rule.needs_line_end());
+        let lines = lines.map(|(index, _)| {
+            let message = "matches no line: it demands a line end, which only strings of JSON can hold";
+            Fault::new(format!("rule[{index}].regex"), message)
+        });
+        except::idle(&self.except, wanted).into_iter().chain(idle).chain(lines).collect()
     }
 
     fn wanted(&self, faults: &mut Vec<Fault>) -> Set {
@@ -121,7 +196,7 @@ impl Config {
 }
 
 /// The rows that a word of `detect` means: a detector, a group, a country, `default` or `all`.
-fn named(word: &str) -> Vec<usize> {
+pub(super) fn named(word: &str) -> Vec<usize> {
     let is_meant = |one: &Detector| match word {
         "all" => true,
         "default" => one.default,
@@ -130,7 +205,7 @@ fn named(word: &str) -> Vec<usize> {
     DETECTORS.iter().enumerate().filter(|(_, one)| is_meant(one)).map(|(row, _)| row).collect()
 }
 
-fn nearest(name: &str) -> String {
+pub(super) fn nearest(name: &str) -> String {
     let near = DETECTORS
         .iter()
         .max_by(|one, other| strsim::jaro_winkler(one.name, name).total_cmp(&strsim::jaro_winkler(other.name, name)));

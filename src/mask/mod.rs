@@ -7,26 +7,41 @@
 mod config;
 mod detect;
 mod escapes;
+mod except;
 mod keys;
 mod look;
 mod object;
+mod path;
+mod replace;
 mod rewrite;
 mod rules;
+mod trace;
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub use config::{About, Config, detectors};
+pub use config::{About, Config, SourceConfig, detectors};
+pub use path::path_at;
+use path::without_indices;
+pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
+pub use trace::Hit;
 
 use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detect::{DETECTORS, Search};
+use detect::{DETECTORS, Detector, Search};
+pub use detect::{Miss, Why};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
-const HELD: &str = "[held]";
+pub const HELD: &str = "[held]";
+
+/// Of one chunk, no more places are told, and of their paths no more characters.
+const MOST_PLACES: usize = 32;
+/// See [`MOST_PLACES`].
+const LONGEST_PATH: usize = 100;
 
 /// What works: all detectors and rules, compiled. Shared by all workers.
 #[derive(Debug)]
@@ -35,6 +50,9 @@ pub struct Masker {
     enabled: bool,
     /// Of detectors, then of rules.
     names: Vec<String>,
+    is_audited: bool,
+    /// For sources that have something of their own.
+    by_source: BTreeMap<String, Self>,
 }
 
 /// Buffers that are reused from chunk to chunk.
@@ -44,6 +62,10 @@ pub struct Scratch {
     rewritten: String,
     hits: Vec<u64>,
     held: u64,
+    /// By detector.
+    dropped: Vec<u64>,
+    /// The lines that were dropped, and the detector.
+    gone: Vec<(u32, usize)>,
     buffers: Buffers,
 }
 
@@ -54,6 +76,18 @@ struct Rewritten {
     aside: bool,
     start: u32,
     end: u32,
+}
+
+/// What became of a record.
+enum Fate {
+    /// Nothing: it stays as it is.
+    Same,
+    /// Masked, from here on in `scratch.rewritten`.
+    Aside(usize),
+    /// It must not go further: masking could not process it.
+    Held,
+    /// It is not wanted, for what this detector found.
+    Dropped(usize),
 }
 
 /// A text could not be processed and must not go further.
@@ -130,10 +164,49 @@ impl<'a> Masked<'a> {
         self.origin
     }
 
+    /// How many records were dropped for what a detector found in them, by its name.
+    pub fn dropped(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let named = self.names.iter().zip(&self.scratch.dropped);
+        named.filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count))
+    }
+
+    /// The lines whose records were dropped, in order, with the detector as [`Masker::name`] takes it.
+    #[must_use]
+    pub fn gone(&self) -> &'a [(u32, usize)] {
+        &self.scratch.gone
+    }
+
     /// How many records were held back because masking could not process them.
     #[must_use]
     pub const fn held(&self) -> u64 {
         self.scratch.held
+    }
+
+    /// Each value that was replaced, in the order of the records; nothing unless the scratch is [`Scratch::tracing`].
+    #[must_use]
+    pub fn trace(&self) -> &'a [Hit] {
+        self.scratch.buffers.trace.hits()
+    }
+
+    /// Where values were replaced: by which detector or rule, and in which field as it is called after masking; in text
+    /// that is empty. At most [`MOST_PLACES`]; nothing unless the scratch is [`Scratch::tracing`].
+    #[must_use]
+    pub fn places(&self) -> BTreeSet<(&'a str, String)> {
+        let mut records = self.records().peekable();
+        let mut places = BTreeSet::new();
+        for hit in self.trace() {
+            while records.next_if(|one| one.record.line < hit.line).is_some() {}
+            let Some(one) = records.peek().filter(|one| one.record.line == hit.line) else { continue };
+            let path = match one.record.shape {
+                Shape::Object => without_indices(&path_at(one.text, hit.written.start)),
+                Shape::Text => String::new(),
+            };
+            places.insert((self.names[hit.by].as_str(), path.chars().take(LONGEST_PATH).collect()));
+            if places.len() >= MOST_PLACES {
+                break;
+            }
+        }
+        places
     }
 
     /// The name of each detector and rule that replaced anything, and how many values.
@@ -149,10 +222,84 @@ impl Masker {
     /// # Errors
     /// All faults at once; keys as `rule[2].regex`.
     pub fn new(config: &Config) -> Result<Self, Vec<Fault>> {
-        let rules = config.compile()?;
+        let of_sources = config.source.iter().map(|(name, own)| (name, Self::new(&config.of_source(own))));
+        let (mut by_source, mut faults) = (BTreeMap::new(), Vec::new());
+        let compiled = config.compile();
+        for (name, masker) in of_sources {
+            match masker {
+                Ok(masker) => drop(by_source.insert(name.clone(), masker)),
+                // Faults of `[mask]` itself are told once.
+                Err(own) if compiled.is_ok() => faults.extend(
+                    own.into_iter().map(|fault| Fault { key: format!("source.{name}.{}", fault.key), ..fault }),
+                ),
+                Err(_) => {}
+            }
+        }
+        let rules = match compiled {
+            Ok(rules) if faults.is_empty() => rules,
+            Ok(_) => return Err(faults),
+            Err(faults) => return Err(faults),
+        };
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        Ok(Self { rules, enabled: config.enabled, names })
+        Ok(Self { rules, enabled: config.enabled, names, is_audited: config.audit, by_source })
+    }
+
+    /// What masks the lines of the source of this name.
+    #[must_use]
+    pub fn of(&self, source: &str) -> &Self {
+        self.by_source.get(source).unwrap_or(self)
+    }
+
+    /// The name of a hit's detector or rule.
+    #[must_use]
+    pub fn name(&self, by: usize) -> &str {
+        self.names.get(by).map_or("", String::as_str)
+    }
+
+    /// The group of a hit's detector; `rule` for the user's own.
+    #[must_use]
+    pub fn group(&self, by: usize) -> &'static str {
+        DETECTORS.get(by).map_or("rule", |one| one.group.name())
+    }
+
+    /// What makes a hit more than a likeness.
+    #[must_use]
+    pub fn proof(&self, by: usize) -> &'static str {
+        DETECTORS.get(by).map_or("the pattern of the rule", |one| one.proof)
+    }
+
+    /// Whether the places of hits are to be said.
+    #[must_use]
+    pub const fn is_audited(&self) -> bool {
+        self.is_audited
+    }
+
+    /// Whether anything is masked at all.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// What is written for a detector's hits, for people.
+    #[must_use]
+    pub fn written(&self, name: &str) -> String {
+        let row = DETECTORS.iter().position(|one| one.name == name);
+        row.map_or_else(String::new, |row| self.rules.replace.shown(row))
+    }
+
+    /// Whether the detector of this name is on.
+    #[must_use]
+    pub fn is_on(&self, name: &str) -> bool {
+        let is_wanted = |(row, one): (usize, &&Detector)| one.name == name && self.rules.search.wanted.contains(row);
+        self.enabled && DETECTORS.iter().enumerate().any(is_wanted)
+    }
+
+    /// What in a text was nearly a hit of a detector that is on, in no order. Not for every line: it is slow.
+    pub fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        if self.enabled {
+            self.rules.search.misses(text, visit);
+        }
     }
 
     /// Masks the fixed fields of a source.
@@ -187,29 +334,29 @@ impl Masker {
     ) -> Masked<'a> {
         scratch.restart(self.names.len(), &self.rules.search);
         for record in &records.items {
-            let done = if self.enabled { self.record(text, record, scratch) } else { Ok(None) };
-            match done {
-                Ok(None) => scratch.keep(record),
-                Ok(Some(start)) => scratch.keep_aside(record, start),
-                Err(Held) => scratch.held += 1,
+            match if self.enabled { self.record(text, record, scratch) } else { Fate::Same } {
+                Fate::Same => scratch.keep(record),
+                Fate::Aside(start) => scratch.keep_aside(record, start),
+                Fate::Held => scratch.held += 1,
+                Fate::Dropped(row) => scratch.let_go(record, row),
             }
         }
         Masked { text, scratch, names: &self.names, fields, origin }
     }
 
-    /// Where in `scratch.rewritten` the masked record begins. `None`: it stays as it is.
-    fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Result<Option<usize>, Held> {
+    fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Fate {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { search, rules } = &self.rules;
+        let Rules { search, rules, .. } = &self.rules;
         let (start, end) = (record.start as usize, record.end as usize);
         let signs = buffers.look.within(text, start, end, search);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
-            return Ok(None);
+            return Fate::Same;
         }
+        buffers.drops.restart();
         buffers.counts.clear();
         buffers.counts.resize(hits.len(), 0);
-        let from = rewritten.len();
+        let (from, noted) = (rewritten.len(), buffers.trace.hits().len());
         let mut rewriter = Rewriter::new(&self.rules, buffers);
         let changed = if is_object {
             object::rewrite(text, start, end, &mut rewriter, rewritten)
@@ -217,31 +364,53 @@ impl Masker {
             rewriter.line(&text[start..end], signs, rewritten)
         };
         let fits = u32::try_from(rewritten.len()).is_ok();
-        match changed {
-            Ok(changed) if fits => {
-                hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
-                Ok(changed.then_some(from))
-            }
-            _ => {
-                rewritten.truncate(from);
-                Err(Held)
-            }
+        let fate = match (changed, buffers.drops.record) {
+            (_, Some(row)) => Fate::Dropped(row),
+            (Ok(true), None) if fits => Fate::Aside(from),
+            (Ok(false), None) => Fate::Same,
+            _ => Fate::Held,
+        };
+        if matches!(fate, Fate::Same | Fate::Aside(_)) {
+            hits.iter_mut().zip(&buffers.counts).for_each(|(hit, count)| *hit += count);
+            // A line of text was seen by itself, an object where it lies.
+            buffers.trace.end_record(noted, record.line, if is_object { start } else { 0 }, from);
+        } else {
+            rewritten.truncate(from);
+            buffers.trace.forget_after(noted);
         }
+        fate
     }
 }
 
 impl Scratch {
+    /// Buffers that also note each hit, for [`Masked::trace`].
+    #[must_use]
+    pub fn tracing() -> Self {
+        let mut scratch = Self::default();
+        scratch.buffers.trace = trace::Trace::on();
+        scratch
+    }
+
     fn restart(&mut self, names: usize, search: &Search) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
         self.hits.resize(names, 0);
         self.held = 0;
+        self.gone.clear();
+        self.dropped.clear();
+        self.dropped.resize(names, 0);
+        self.buffers.trace.restart();
         self.buffers.look.restart(search);
     }
 
     fn keep(&mut self, record: &Record) {
         self.records.push(Rewritten { record: *record, aside: false, start: record.start, end: record.end });
+    }
+
+    fn let_go(&mut self, record: &Record, row: usize) {
+        self.dropped[row] += 1;
+        self.gone.push((record.line, row));
     }
 
     fn keep_aside(&mut self, record: &Record, start: usize) {

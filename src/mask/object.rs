@@ -5,7 +5,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detect::{DETECTORS, SECRET, is_harmless};
+use super::detect::{SECRET, is_harmless};
 use super::rewrite::Rewriter;
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
@@ -16,6 +16,38 @@ pub(super) fn rewrite(
     rewriter: &mut Rewriter<'_>,
     out: &mut String,
 ) -> Result<bool, Held> {
+    pruned(text, start, end, rewriter, out, MOST_PRUNINGS)
+}
+
+/// The same: without the members that are to go, if any, and those that are to go then, at most so many times.
+fn pruned(
+    text: &str,
+    start: usize,
+    end: usize,
+    rewriter: &mut Rewriter<'_>,
+    out: &mut String,
+    left: u32,
+) -> Result<bool, Held> {
+    let (at, noted) = (out.len(), rewriter.trace().hits().len());
+    let is_changed = masked(text, start, end, rewriter, out)?;
+    if rewriter.fields().is_empty() {
+        return Ok(is_changed);
+    }
+    let left = left.checked_sub(1).ok_or(Held)?;
+    out.truncate(at);
+    rewriter.trace().forget_after(noted);
+    for (place, row) in rewriter.fields().to_vec() {
+        rewriter.trace().value(row, start + place..start + place, at..at);
+    }
+    let noted = rewriter.trace().hits().len();
+    rewriter.without(&text[start..end], out, |object, rewriter, out| {
+        pruned(object, 0, object.len(), rewriter, out, left)
+    })?;
+    rewriter.trace().blur(noted, start..end);
+    Ok(true)
+}
+
+fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
     let mut walk = Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out };
     while let Some(place) = rewriter.place(text, walk.at, end) {
         walk.approach(place);
@@ -30,6 +62,9 @@ pub(super) fn rewrite(
     }
     Ok(walk.changed)
 }
+
+/// Taking members away may bring a word nearer to a number that it then tells. One that takes more rounds was made to.
+const MOST_PRUNINGS: u32 = 8;
 
 struct Walk<'a> {
     /// What the look sees: all of it, since it seeks ahead of this object.
@@ -71,17 +106,25 @@ impl Walk<'_> {
         let start = self.at + 1;
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
-        let is_secret = self.skip_colon() && rewriter.is_secret(&self.text[start..end], has_escapes);
-        if rewriter.look(self.chunk, start, end) {
+        let is_key = self.skip_colon();
+        let is_secret = is_key && rewriter.is_secret(&self.text[start..end], has_escapes);
+        if rewriter.look(self.chunk, start, end) && (is_key || !self.is_left(start, rewriter)) {
             let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
+                let at = self.out.len();
                 escape(masked, self.out);
+                rewriter.trace().string(start..end, has_escapes, at, &self.out[at..]);
+                rewriter.take_field(start - self.start);
                 self.copied = end;
             }
         }
-        if is_secret { self.secret_value(rewriter) } else { Ok(()) }
+        if is_secret && !self.is_left(start, rewriter) { self.secret_value(start, rewriter) } else { Ok(()) }
+    }
+
+    fn is_left(&self, place: usize, rewriter: &Rewriter<'_>) -> bool {
+        rewriter.is_left(&self.text[self.start..], place - self.start)
     }
 
     /// Goes past the colon that makes a string a key, to the value.
@@ -94,8 +137,8 @@ impl Walk<'_> {
         true
     }
 
-    /// Replaces the whole value, whatever it is, unless it says nothing.
-    fn secret_value(&mut self, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
+    /// Replaces the whole value of the `name` there, whatever it is, unless it says nothing.
+    fn secret_value(&mut self, name: usize, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let end = match bytes.get(start).ok_or(Held)? {
@@ -109,34 +152,51 @@ impl Walk<'_> {
         if is_harmless(inner) || matches!(inner, b"{}" | b"[]") {
             return Ok(());
         }
-        self.replace(start, end, DETECTORS[SECRET].tag);
+        let inner = std::str::from_utf8(inner).map_err(|_| Held)?;
+        let is_string = bytes[start] == b'"';
+        let Some(written) = rewriter.secret(inner, is_string.then_some(inner)) else { return Ok(()) };
+        let at = self.replace(start, end, &written);
         rewriter.count(SECRET);
+        rewriter.take_field(name - self.start);
+        rewriter.trace().value(SECRET, start..end, at..self.out.len());
         Ok(())
     }
 
-    /// A number that is a card's becomes a string.
+    /// A number that is a card's becomes a string, or another number where numbers are to stay numbers.
     fn number(&mut self, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
         if rewriter.look(self.chunk, start, end)
+            && !self.is_left(start, rewriter)
             && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
         {
             self.copy_until(start);
+            let at = self.out.len() + 1;
             self.out.push('"');
             escape(masked, self.out);
+            rewriter.trace().string(start..end, false, at, &self.out[at..]);
             self.out.push('"');
+            if let Some(number) = rewriter.number() {
+                self.out.truncate(at - 1);
+                self.out.push_str(&number);
+                rewriter.trace().shorten(at - 1, self.out.len());
+            }
+            rewriter.take_field(start - self.start);
             self.copied = end;
         }
         Ok(())
     }
 
-    fn replace(&mut self, start: usize, end: usize, tag: &str) {
+    /// Returns where in `out` it begins.
+    fn replace(&mut self, start: usize, end: usize, tag: &str) -> usize {
         self.copy_until(start);
+        let at = self.out.len();
         self.out.push('"');
         self.out.push_str(tag);
         self.out.push('"');
         self.copied = end;
+        at
     }
 
     fn copy_until(&mut self, start: usize) {

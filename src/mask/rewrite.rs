@@ -4,7 +4,10 @@ use super::Held;
 use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
 use super::escapes::{ESCAPES, Undone, undo_level};
 use super::look::{Look, Signs};
+use super::path::path_at;
+use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
+use super::trace::Trace;
 use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
@@ -20,6 +23,7 @@ const MOST_LEVELS: usize = 8;
 pub(super) struct Rules {
     pub(super) search: Search,
     pub(super) rules: Vec<Rule>,
+    pub(super) replace: Replace,
 }
 
 /// Buffers, reused from text to text.
@@ -34,6 +38,22 @@ pub(super) struct Buffers {
     masked: String,
     /// Hits by detector, then by rule; of the record at hand.
     pub(super) counts: Vec<u64>,
+    pub(super) trace: Trace,
+    /// Of the record at hand.
+    pub(super) drops: Drops,
+    /// An object without the members that were dropped, while it is masked.
+    pruned: String,
+}
+
+/// What is to go rather than to be masked.
+#[derive(Debug, Default)]
+pub(super) struct Drops {
+    /// The detector for which the whole record goes.
+    pub(super) record: Option<usize>,
+    /// The detector for which the field goes that holds the text at hand.
+    field: Option<usize>,
+    /// Where such fields lie in the object, and for which detector.
+    pub(super) fields: Vec<(usize, usize)>,
 }
 
 /// Rules and buffers, together for the time of one record.
@@ -42,16 +62,84 @@ pub(super) struct Rewriter<'a> {
     buffers: &'a mut Buffers,
     /// What the look found in the string at hand.
     set: Set,
+    /// The detector that took all of the text at hand.
+    single: Option<usize>,
 }
 
 impl<'a> Rewriter<'a> {
     pub(super) fn new(rules: &'a Rules, buffers: &'a mut Buffers) -> Self {
-        Self { rules, buffers, set: rules.search.wanted }
+        Self { rules, buffers, set: rules.search.wanted, single: None }
     }
 
     /// Counts a hit of a detector.
     pub(super) fn count(&mut self, row: usize) {
         self.buffers.counts[row] += 1;
+        self.buffers.drops.note(self.rules.replace.act(row), row);
+    }
+
+    /// Whether the value at `place` of an object is left because of where it is.
+    pub(super) fn is_left(&self, object: &str, place: usize) -> bool {
+        let except = &self.rules.search.except;
+        except.has_paths() && except.holds_path(&path_at(object, place))
+    }
+
+    /// What stands for the value of a secret name; `None`: it was written here before, or is left. `text` is that of a string.
+    pub(super) fn secret(&self, value: &str, text: Option<&str>) -> Option<String> {
+        let Rules { search, replace, .. } = self.rules;
+        let is_left = |text| replace.is_own(SECRET, text, 0..text.len()) || search.except.holds(SECRET, text);
+        if text.is_some_and(is_left) {
+            return None;
+        }
+        let shows_value = !matches!(replace.act(SECRET), Act::Partial) || text.is_some();
+        let written = shows_value.then(|| replace.written(SECRET, value, search)).flatten();
+        Some(written.unwrap_or_else(|| DETECTORS[SECRET].tag.to_owned()))
+    }
+
+    /// Where fields lie that are to go, and for which detector.
+    pub(super) fn fields(&self) -> &[(usize, usize)] {
+        &self.buffers.drops.fields
+    }
+
+    /// A JSON number that stands for the number that was masked last, where it is to stay one.
+    pub(super) fn number(&self) -> Option<String> {
+        self.rules.replace.number(self.single?, &self.buffers.masked)
+    }
+
+    /// Notes that the text at hand, which lies at `place` of its object, takes its field with it, if it does.
+    pub(super) fn take_field(&mut self, place: usize) {
+        let drops = &mut self.buffers.drops;
+        drops.fields.extend(drops.field.take().map(|row| (place, row)));
+    }
+
+    /// What `mask` makes of an object without the members at `places`, appended to `out`. The look goes through another
+    /// text meanwhile.
+    pub(super) fn without(
+        &mut self,
+        object: &str,
+        out: &mut String,
+        mask: impl FnOnce(&str, &mut Self, &mut String) -> Result<bool, Held>,
+    ) -> Result<(), Held> {
+        let fields = std::mem::take(&mut self.buffers.drops.fields);
+        self.buffers.counts.fill(0);
+        fields.iter().for_each(|(_, row)| self.buffers.counts[*row] += 1);
+        let places: Vec<usize> = fields.iter().map(|(place, _)| *place).collect();
+        let mut pruned = std::mem::take(&mut self.buffers.pruned);
+        pruned.clear();
+        prune(object, &places, &mut pruned).ok_or(Held)?;
+        let look = std::mem::take(&mut self.buffers.look);
+        self.buffers.look.restart(&self.rules.search);
+        let result = mask(&pruned, self, out);
+        self.buffers.look = look;
+        if !result? {
+            out.push_str(&pruned);
+        }
+        self.buffers.pruned = pruned;
+        Ok(())
+    }
+
+    /// Where hits are noted, by those who want to know.
+    pub(super) const fn trace(&mut self) -> &mut Trace {
+        &mut self.buffers.trace
     }
 
     /// Whether a JSON key, as it stands in the text, is secret.
@@ -78,7 +166,7 @@ impl<'a> Rewriter<'a> {
 
     /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined.
     pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
-        let Rules { search, rules } = self.rules;
+        let Rules { search, rules, .. } = self.rules;
         let signs = self.buffers.look.within(text, start, end, search);
         self.set = set_of(signs, search.wanted);
         !self.set.is_empty() || !rules.is_empty()
@@ -103,44 +191,127 @@ impl<'a> Rewriter<'a> {
     /// it was.
     pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
         self.set = set_of(signs, self.rules.search.wanted);
-        let masked = self.plain(text, "")?;
-        out.push_str(masked.unwrap_or_default());
-        Ok(masked.is_some())
+        let Some(masked) = self.plain(text, "")? else { return Ok(false) };
+        let at = out.len();
+        out.push_str(masked);
+        self.trace().line(at);
+        Ok(true)
     }
 
     /// `None`: what was unescaped.
     fn rewrite(&mut self, text: Option<&str>, before: &str) -> Result<Option<&str>, Held> {
-        let Rules { search, rules } = self.rules;
-        let Buffers { found, undone, unescaped, ruled, spare, masked, counts, .. } = &mut *self.buffers;
+        let Rules { search, rules, replace } = self.rules;
+        let Buffers { found, undone, unescaped, ruled, spare, masked, counts, trace, drops, .. } = &mut *self.buffers;
         let text = text.unwrap_or(unescaped);
-        let is_ruled = apply_rules(rules, text, ruled, spare, counts)?;
+        let mut note = Note { counts, trace, drops, replace, search };
+        note.trace.begin();
+        self.single = None;
+        let is_ruled = apply_rules(rules, text, ruled, spare, &mut note)?;
         let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
-        let spans = found.search_through(text, before, set, search, undone);
+        found.search_through(text, before, set, search, undone);
+        let spans = note.others(found, text);
         if spans.is_empty() {
-            let Some(row) = hidden(text, search, found, spare, masked)? else {
+            let Some(row) = hidden(text, &note, found, spare, masked)? else {
                 return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
             };
-            counts[row] += 1;
-            return Ok(Some(DETECTORS[row].tag));
+            return Ok(Some(note.whole(row, text.len())));
         }
-        write_masked(text, spans, masked, counts);
-        let is_tag = matches!(spans, [all] if all.start == 0 && all.end == text.len());
-        if is_tag {
+        let whole = whole(spans, text);
+        note.write(text, spans, masked);
+        if whole.is_some_and(|row| *replace.act(row) == Act::Tag) {
             return Ok(Some(&self.buffers.masked));
         }
+        self.single = whole;
         for _ in 0..MOST_ROUNDS {
-            let spans = found.search_through(masked, before, search.wanted, search, undone);
+            found.search_through(masked, before, search.wanted, search, undone);
+            let spans = note.others(found, masked);
             if spans.is_empty() {
-                let Some(row) = hidden(masked, search, found, spare, ruled)? else {
+                let Some(row) = hidden(masked, &note, found, spare, ruled)? else {
                     return Ok(Some(&self.buffers.masked));
                 };
-                counts[row] += 1;
-                return Ok(Some(DETECTORS[row].tag));
+                self.single = None;
+                return Ok(Some(note.whole(row, masked.len())));
             }
-            write_masked(masked, spans, spare, counts);
+            self.single = None;
+            note.write(masked, spans, spare);
             std::mem::swap(masked, spare);
         }
         Err(Held)
+    }
+}
+
+/// The row that took all of a text, a sign aside.
+fn whole(spans: &[Span], text: &str) -> Option<usize> {
+    let [only] = spans else { return None };
+    let is_all = only.end == text.len() && (only.start == 0 || (only.start == 1 && text.starts_with('-')));
+    (is_all && !only.joined).then_some(only.row)
+}
+
+/// Where it is noted what is done, while it is done.
+struct Note<'a> {
+    counts: &'a mut Vec<u64>,
+    trace: &'a mut Trace,
+    drops: &'a mut Drops,
+    replace: &'a Replace,
+    search: &'a Search,
+}
+
+impl Note<'_> {
+    /// What was found, less what was written here before.
+    fn others<'f>(&self, found: &'f mut Found, text: &str) -> &'f [Span] {
+        found.only(|span| !self.replace.is_own(span.row, text, span.start..span.end))
+    }
+
+    fn count(&mut self, row: usize) {
+        self.counts[row] += 1;
+        self.drops.note(self.replace.act(row), row);
+    }
+
+    /// The tag of a row that stands for a whole text of so many bytes.
+    fn whole(&mut self, row: usize, length: usize) -> &'static str {
+        let tag = DETECTORS[row].tag;
+        self.count(row);
+        self.trace.whole(row, length, tag.len());
+        tag
+    }
+
+    /// Replaces what `out` held by `text` with what stands for `spans`.
+    fn write(&mut self, text: &str, spans: &[Span], out: &mut String) {
+        out.clear();
+        let mut copied = 0;
+        for span in spans {
+            out.push_str(&text[copied..span.start]);
+            let quote = |out: &mut String| {
+                if let Some(quote) = span.quote {
+                    out.extend(std::iter::repeat_n('\\', quote.slashes));
+                    out.push(char::from(quote.mark));
+                }
+            };
+            let at = out.len();
+            quote(out);
+            self.replace.write(text, span, self.search, out);
+            quote(out);
+            self.trace.replace(span.row, span.start..span.end, at..out.len());
+            self.count(span.row);
+            copied = span.end;
+        }
+        out.push_str(&text[copied..]);
+        self.trace.turn(text.len(), out.len());
+    }
+}
+
+impl Drops {
+    fn note(&mut self, act: &Act, row: usize) {
+        match act {
+            Act::DropRecord => self.record = self.record.or(Some(row)),
+            Act::DropField => self.field = self.field.or(Some(row)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        (self.record, self.field) = (None, None);
+        self.fields.clear();
     }
 }
 
@@ -153,7 +324,7 @@ const fn set_of(signs: Signs, wanted: Set) -> Set {
 /// told. Two buffers are at its disposal.
 fn hidden(
     text: &str,
-    search: &Search,
+    note: &Note<'_>,
     found: &mut Found,
     level: &mut String,
     deeper: &mut String,
@@ -163,7 +334,8 @@ fn hidden(
         return Ok(None);
     }
     for _ in 0..MOST_LEVELS {
-        if let Some(first) = found.search(level, "", search.wanted, search).first() {
+        found.search(level, "", note.search.wanted, note.search);
+        if let Some(first) = note.others(found, level).first() {
             return Ok(Some(first.row));
         }
         if !has_escapes(level) || !undo_level(level, deeper) {
@@ -180,7 +352,7 @@ fn apply_rules(
     text: &str,
     ruled: &mut String,
     spare: &mut String,
-    counts: &mut [u64],
+    note: &mut Note<'_>,
 ) -> Result<bool, Held> {
     let limit = growth_limit(text.len());
     let mut is_ruled = false;
@@ -189,33 +361,14 @@ fn apply_rules(
         if !rule.is_match(current) {
             continue;
         }
-        let count = rule.apply(current, limit, spare)?;
+        let by = DETECTORS.len() + index;
+        let count = rule.apply(current, limit, spare, &mut |from, to| note.trace.replace(by, from, to))?;
         if count > 0 {
-            counts[DETECTORS.len() + index] += count;
+            note.trace.turn(current.len(), spare.len());
+            note.counts[by] += count;
             std::mem::swap(ruled, spare);
             is_ruled = true;
         }
     }
     Ok(is_ruled)
-}
-
-/// Replaces what `out` held by `text` with tags for `spans`.
-fn write_masked(text: &str, spans: &[Span], out: &mut String, counts: &mut [u64]) {
-    out.clear();
-    let mut copied = 0;
-    for span in spans {
-        out.push_str(&text[copied..span.start]);
-        let quote = |out: &mut String| {
-            if let Some(quote) = span.quote {
-                out.extend(std::iter::repeat_n('\\', quote.slashes));
-                out.push(char::from(quote.mark));
-            }
-        };
-        quote(out);
-        out.push_str(DETECTORS[span.row].tag);
-        quote(out);
-        counts[span.row] += 1;
-        copied = span.end;
-    }
-    out.push_str(&text[copied..]);
 }

@@ -1,6 +1,9 @@
 //! The user's own rules: a regex and what is written instead. They run before the detectors, which have the last word.
 
+use std::ops::Range;
+
 use regex::Regex;
+use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
 
 use super::Held;
@@ -24,6 +27,26 @@ pub struct RuleConfig {
     pub regex: String,
     /// What is written instead; `$1` or `${name}` is a group of the pattern, `$$` a dollar. Default: `[NAME]`.
     pub replace: Option<String>,
+}
+
+impl RuleConfig {
+    /// Whether only texts with a line feed can match.
+    pub(super) fn needs_line_end(&self) -> bool {
+        regex_syntax::parse(&self.regex).is_ok_and(|pattern| demands(&pattern, b'\n'))
+    }
+}
+
+/// Whether every match of a pattern holds the byte.
+fn demands(pattern: &Hir, byte: u8) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(literal) => literal.0.contains(&byte),
+        HirKind::Class(class) => class.literal().is_some_and(|literal| literal.contains(&byte)),
+        HirKind::Repetition(repetition) => repetition.min > 0 && demands(&repetition.sub, byte),
+        HirKind::Capture(capture) => demands(&capture.sub, byte),
+        HirKind::Concat(parts) => parts.iter().any(|part| demands(part, byte)),
+        HirKind::Alternation(parts) => parts.iter().all(|part| demands(part, byte)),
+        HirKind::Empty | HirKind::Look(_) => false,
+    }
 }
 
 /// One rule, compiled.
@@ -63,8 +86,14 @@ impl Rule {
     }
 
     /// Writes `text` with every match replaced to `out` and returns how many there were. Without a match, `out` is
-    /// not touched. Held if it grows beyond `limit` bytes.
-    pub(super) fn apply(&self, text: &str, limit: usize, out: &mut String) -> Result<u64, Held> {
+    /// not touched. Held if it grows beyond `limit` bytes. `note` is told what of `text` became what of `out`.
+    pub(super) fn apply(
+        &self,
+        text: &str,
+        limit: usize,
+        out: &mut String,
+        note: &mut dyn FnMut(Range<usize>, Range<usize>),
+    ) -> Result<u64, Held> {
         let mut count = 0;
         let mut copied = 0;
         for groups in self.regex.captures_iter(text) {
@@ -74,7 +103,9 @@ impl Rule {
             }
             count += 1;
             out.push_str(&text[copied..whole.start()]);
+            let at = out.len();
             groups.expand(&self.replace, out);
+            note(whole.range(), at..out.len());
             copied = whole.end();
             if out.len() > limit {
                 return Err(Held);
@@ -98,7 +129,7 @@ pub(super) const fn growth_limit(length: usize) -> usize {
 }
 
 /// The last line of the parser's drawing says what is wrong.
-fn reason(error: &regex::Error) -> String {
+pub(super) fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }

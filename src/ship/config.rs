@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::credentials::Written;
 use crate::base::fault::Fault;
 use crate::base::quantity::{Size, Span};
+use crate::base::secret::Written;
 use crate::output::Kind;
 
 /// One `[output.NAME]`: the part that this stage owns.

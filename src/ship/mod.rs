@@ -29,7 +29,6 @@ use std::time::Instant;
 use tracing::warn;
 
 pub use self::config::{Config, Urls};
-pub use self::credentials::{InFile, Written};
 pub use self::lane::lane;
 use self::local::Writer;
 pub use self::park::{Error as ParkError, Kept, Parked, ParkedRecord, Selection, outputs as parked_outputs};
@@ -43,6 +42,7 @@ use crate::base::clock;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
+pub use crate::base::secret::{InFile, Written};
 use crate::base::seldom::Seldom;
 use crate::output::{self, Kind};
 

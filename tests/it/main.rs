@@ -13,6 +13,7 @@ mod large;
 mod leaks;
 mod limits;
 mod local;
+mod masking;
 mod outage;
 mod parked;
 mod secure;

@@ -4,7 +4,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::edges::{ends_word, is_word, starts_word};
-use super::{Found, Set};
+use super::{Found, Miss, Set, Why};
 
 /// How many bytes before a hit its telling word may begin.
 pub(super) const NEAR: usize = 48;
@@ -100,6 +100,25 @@ impl Forms {
         }
     }
 
+    /// What has a row's form, and either the check or a telling word, but not both.
+    pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some((start, end)) = next_run(bytes, at) {
+            at = end;
+            for form in self.by_run.get(end - start).into_iter().flatten() {
+                let Some((begin, end, plain, length)) = form.fitting(bytes, start) else { continue };
+                let is_near = self.is_near(form, &[&bytes[begin.saturating_sub(NEAR)..begin]]);
+                let why = match ((form.check)(&plain[..length]), is_near) {
+                    (false, true) => Why::Check,
+                    (true, false) => Why::Word,
+                    _ => continue,
+                };
+                visit(Miss { row: form.row, at: begin..end, why });
+            }
+        }
+    }
+
     /// Whether a telling word of `form` is in one of `stretches`.
     fn is_near(&self, form: &Form, stretches: &[&[u8]]) -> bool {
         let Some(near) = form.near else { return true };
@@ -116,6 +135,12 @@ impl Forms {
 impl Form {
     /// Where it begins and ends if its first digit is at `start`, and the check holds.
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+        let (begin, end, plain, length) = self.fitting(bytes, start)?;
+        (self.check)(&plain[..length]).then_some((begin, end))
+    }
+
+    /// The same whatever the check says, with what it is to judge.
+    fn fitting(&self, bytes: &[u8], start: usize) -> Option<(usize, usize, [u8; LONGEST], usize)> {
         let begin = start.checked_sub(self.first_digit)?;
         let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
@@ -131,7 +156,7 @@ impl Form {
             plain[length] = byte.to_ascii_uppercase();
             length += 1;
         }
-        (self.check)(&plain[..length]).then_some((begin, end))
+        Some((begin, end, plain, length))
     }
 }
 

@@ -18,6 +18,8 @@ pub(in crate::mask) struct Span {
     pub(in crate::mask) row: usize,
     /// The tag gets quotes of this kind, where JSON inside a string had a bare number.
     pub(in crate::mask) quote: Option<Quote>,
+    /// It is several hits that overlapped, not one value.
+    pub(in crate::mask) joined: bool,
 }
 
 /// What was found in one text. Reused from text to text.
@@ -35,7 +37,12 @@ impl Found {
 
     /// The same, with quotes for the tag.
     pub(in crate::mask) fn push_quoted(&mut self, start: usize, end: usize, quote: Option<Quote>) {
-        self.spans.push(Span { start, end, row: self.row, quote });
+        self.spans.push(Span { start, end, row: self.row, quote, joined: false });
+    }
+
+    /// Whether a hit is exactly there.
+    pub(super) fn covers(&self, at: &std::ops::Range<usize>) -> bool {
+        self.spans.iter().any(|span| span.start == at.start && span.end == at.end)
     }
 
     /// Says whose the next hits are.
@@ -48,6 +55,10 @@ impl Found {
     pub(in crate::mask) fn search(&mut self, text: &str, before: &str, set: Set, search: &Search) -> &[Span] {
         self.spans.clear();
         search.find(text, before, set, self);
+        // Before hits are joined: what lies within one that is left is a hit of its own.
+        if search.except.has_values() {
+            self.spans.retain(|span| !search.except.holds(span.row, &text[span.start..span.end]));
+        }
         self.settle();
         &self.spans
     }
@@ -74,8 +85,16 @@ impl Found {
         self.settle();
         if undone.is_tangled() {
             self.spans.truncate(1);
-            self.spans.iter_mut().for_each(|span| *span = Span { start: 0, end: text.len(), quote: None, ..*span });
+            self.spans
+                .iter_mut()
+                .for_each(|span| *span = Span { start: 0, end: text.len(), quote: None, joined: true, ..*span });
         }
+        &self.spans
+    }
+
+    /// The hits of the last search less those that are not `wanted`.
+    pub(in crate::mask) fn only(&mut self, wanted: impl Fn(&Span) -> bool) -> &[Span] {
+        self.spans.retain(wanted);
         &self.spans
     }
 
@@ -88,6 +107,7 @@ impl Found {
                 return false;
             }
             if !(DETECTORS[kept.row].name == "url_password" && DETECTORS[next.row].name == "email") {
+                kept.joined |= next.end > kept.end;
                 kept.end = kept.end.max(next.end);
             }
             true

@@ -10,6 +10,7 @@ mod edges;
 mod form;
 mod found;
 mod ids;
+mod misses;
 mod money;
 mod network;
 mod people;
@@ -19,8 +20,10 @@ mod token;
 
 use std::sync::LazyLock;
 
+pub(super) use checks::passes_luhn;
 pub(super) use edges::{is_word, starts_word};
 pub(super) use found::{Found, Span};
+pub use misses::{Miss, Why};
 pub(super) use search::Search;
 pub(super) use secrets::is_harmless;
 

@@ -2,7 +2,8 @@
 
 use super::form::Forms;
 use super::token::Tokens;
-use super::{DETECTORS, Finder, Found, Set};
+use super::{DETECTORS, Finder, Found, Miss, Set, misses};
+use crate::mask::except::Except;
 use crate::mask::keys::Keys;
 
 /// What is searched for.
@@ -10,6 +11,8 @@ use crate::mask::keys::Keys;
 pub(in crate::mask) struct Search {
     pub(in crate::mask) wanted: Set,
     pub(in crate::mask) keys: Keys,
+    /// What is left though it is found.
+    pub(in crate::mask) except: Except,
     /// One for each pass over a text.
     pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
@@ -31,7 +34,7 @@ enum By {
 }
 
 impl Search {
-    pub(in crate::mask) fn new(wanted: Set, keys: Keys) -> Self {
+    pub(in crate::mask) fn new(wanted: Set, keys: Keys, except: Except) -> Self {
         let (mut forms, tokens) = (Forms::default(), Tokens::new(wanted));
         let mut seekers = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
@@ -43,7 +46,7 @@ impl Search {
         }
         let shared = [(forms.rows(), By::Forms), (tokens.rows(), By::Tokens)];
         seekers.extend(shared.into_iter().filter(|(rows, _)| !rows.is_empty()).map(|(rows, by)| Seeker { rows, by }));
-        Self { wanted, keys, seekers, forms, tokens }
+        Self { wanted, keys, except, seekers, forms, tokens }
     }
 
     /// The next place at or after `from`, see [`Finder::Own`].
@@ -71,6 +74,20 @@ impl Search {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether anything is found in a text by itself.
+    pub(in crate::mask) fn finds_any(&self, text: &str) -> bool {
+        !Found::default().search(text, "", self.wanted, self).is_empty()
+    }
+
+    /// What in a text was nearly a hit. Slow.
+    pub(in crate::mask) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
+        self.forms.misses(text, visit);
+        let is_card = |row: &usize| self.wanted.contains(*row) && DETECTORS[*row].name == "card";
+        if let Some(row) = (0..DETECTORS.len()).find(is_card) {
+            misses::cards(text, row, &self.keys, visit);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod examples;
 mod policy;
 mod properties;
+mod replace;
 
 use std::sync::LazyLock;
 

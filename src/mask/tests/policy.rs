@@ -124,3 +124,94 @@ fn fixed_fields_are_masked() {
     assert_eq!(masked.get(Key::ContainerName), Some("api"));
     assert_eq!(masked.get(Key::Filename), Some("/home/[email]/x.log"));
 }
+
+#[test]
+fn what_is_excepted_is_left_and_nothing_else() {
+    let masker = masker(
+        r#"
+        detect = ["all"]
+        keys = ["pin"]
+        except = ["Info@x.io", "*@own.io", "domain:corp.io", "cidr:10.0.0.0/8", "cidr:2001:db8::/32", "regex:test-\\d+", "path:user.mail"]
+        "#,
+    );
+    for (from, to) in [
+        ("info@x.io INFO@X.IO infos@x.io", "info@x.io INFO@X.IO [email]"),
+        ("a@own.io a@sub.own.io a@notown.io", "a@own.io [email] [email]"),
+        ("a@corp.io a%40sub.corp.io a@xcorp.io", "a@corp.io a%40sub.corp.io [email]"),
+        ("4111111111111111@corp.io", "[card]@corp.io"),
+        ("10.1.2.3 11.1.2.3 2001:db8::1 2001:db9::1", "10.1.2.3 [ipv4] 2001:db8::1 [ipv6]"),
+        ("password=test-17 password=test-x", "password=test-17 password=[secret]"),
+        (r#"{"password":"test-17","pin":"test-17x"}"#, r#"{"password":"test-17","pin":"[secret]"}"#),
+        ("password=info@x.ios", "password=[secret]"),
+        (
+            r#"{"user":{"mail":["a@b.io",{"n":4111111111111111,"pin":1}],"mails":"a@b.io"},"mail":"a@b.io"}"#,
+            r#"{"user":{"mail":["a@b.io",{"n":4111111111111111,"pin":1}],"mails":"[email]"},"mail":"[email]"}"#,
+        ),
+    ] {
+        assert_eq!(mask(&masker, &[from]), [to]);
+        assert_eq!(mask(&masker, &[to]), [to], "twice");
+    }
+    let wrong = ["", "*@", "cidr:10.0.0.0/33", "cidr:x", "regex:(", "domian:x.io", "path:"];
+    let faults = Masker::new(&Config { except: wrong.map(str::to_owned).into(), ..Config::default() }).unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, (0..wrong.len()).map(|index| format!("except[{index}]")).collect::<Vec<_>>());
+    assert!(faults[5].hint.as_ref().unwrap().contains("domain:"), "{faults:?}");
+}
+
+#[test]
+fn a_source_may_have_its_own() {
+    let masker = masker(
+        r#"
+        keys = ["pin"]
+        replace.email = { text = "A" }
+        [source.app]
+        detect = ["default", "ipv4"]
+        keys = ["nip"]
+        replace.email = { text = "B" }
+        except = ["domain:corp.io"]
+        [source.raw]
+        enabled = false
+        "#,
+    );
+    let line = "a@b.io a@corp.io 10.0.0.1 pin=1 nip=2";
+    for (source, to) in [
+        ("other", "A A 10.0.0.1 pin=[secret] nip=2"),
+        ("app", "B a@corp.io [ipv4] pin=[secret] nip=[secret]"),
+        ("raw", line),
+    ] {
+        assert_eq!(mask(masker.of(source), &[line]), [to], "{source}");
+    }
+    let faults = Masker::new(&config("source.app.detect = ['emial']")).unwrap_err();
+    assert_eq!(faults[0].key, "source.app.detect[0]");
+}
+
+#[test]
+fn what_can_never_do_anything_is_odd() {
+    let config = config(
+        r#"
+        except = ["cidr:10.0.0.0/8", "*@x.io", "x"]
+        replace = { ipv4 = "partial", email = "partial" }
+        rule = [
+            { name = "a", regex = 'a(\n|\r\n)b' },
+            { name = "b", regex = 'a\n?b' },
+            { name = "c", regex = '[\n]+x' },
+            { name = "d", regex = 'a\sb|\nx' },
+        ]
+        "#,
+    );
+    let keys: Vec<String> = config.oddities().into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["except[0]", "replace.ipv4", "rule[0].regex", "rule[2].regex"]);
+    assert!(Config::default().oddities().is_empty());
+}
+
+#[test]
+fn places_are_told_without_values() {
+    let lines =
+        ["clean", "a@b.io pwd=x", r#"{"u":{"m":["x","a@b.io","c@d.io"]},"c@d.io":{"pin":4111111111111111}}"#, "x"];
+    let (text, records) = chunk(&lines);
+    let (fields, mut scratch) = (MaskedFields::default(), Scratch::tracing());
+    let origin = Origin { source: SourceId::new(1), generation: 0, seen_ms: 0 };
+    let masked = default_masker().mask(&text, &records, origin, &fields, &mut scratch);
+    let places: Vec<String> = masked.places().into_iter().map(|(name, path)| format!("{name}:{path}")).collect();
+    assert_eq!(places, ["card:[email].pin", "email:", "email:[email]", "email:u.m", "secret:"]);
+}

@@ -7,7 +7,7 @@ use super::{default_masker, everything, mask, mask_with};
 use crate::mask::Scratch;
 
 /// Text that is dense with what detectors look at.
-fn dense() -> BoxedStrategy<String> {
+pub(super) fn dense() -> BoxedStrategy<String> {
     let pieces = prop::sample::select(vec![
         "password",
         "token",
@@ -64,7 +64,7 @@ fn dense() -> BoxedStrategy<String> {
     prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat()).boxed()
 }
 
-fn json(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
+pub(super) fn json(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -83,7 +83,7 @@ fn json(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
 }
 
 /// Some of a JSON text's ASCII characters as `\u00…`.
-fn escape_some(json: &str, which: u64) -> String {
+pub(super) fn escape_some(json: &str, which: u64) -> String {
     let is_escaped = |at: usize| which >> (at % 64) & 1 == 1;
     json.char_indices()
         .map(|(at, one)| if one == '@' && is_escaped(at) { "\\u0040".to_owned() } else { one.to_string() })
