@@ -1,6 +1,6 @@
 //! What was found in one text: in order, none overlapping another, no escape cut. Knows no detector.
 
-use super::{DETECTORS, Search, Set};
+use super::{DETECTORS, Detector, Finder, Search, Set};
 use crate::mask::escapes::Undone;
 
 /// A quote as it stands in a text: the character, after how many backslashes.
@@ -98,19 +98,24 @@ impl Found {
         &self.spans
     }
 
-    /// Joins hits that overlap, so that nothing of either stays. An e-mail address whose name is a URL's password is
-    /// no address: the host may stay.
+    /// Joins hits that overlap, so that nothing of either stays. An e-mail address whose name is a URL's password, or a
+    /// token in the place of a user, is no address: the host may stay.
     fn settle(&mut self) {
         self.spans.sort_unstable_by_key(|span| (span.start, span.row));
         self.spans.dedup_by(|next, kept| {
             if next.start >= kept.end {
                 return false;
             }
-            if !(DETECTORS[kept.row].name == "url_password" && DETECTORS[next.row].name == "email") {
+            if !(is_user(DETECTORS[kept.row]) && DETECTORS[next.row].name == "email") {
                 kept.joined |= next.end > kept.end;
                 kept.end = kept.end.max(next.end);
             }
             true
         });
     }
+}
+
+/// Whether its hits stand before the `@` of URLs.
+fn is_user(detector: &Detector) -> bool {
+    detector.name == "url_password" || matches!(detector.finder, Finder::Token { .. })
 }

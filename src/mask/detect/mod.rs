@@ -104,11 +104,7 @@ pub(super) enum Finder {
         near: &'static [&'static str],
     },
     /// A word that begins, or is told, by a prefix.
-    Token {
-        prefixes: &'static [&'static str],
-        /// Where the token begins and ends whose prefix is at `at`.
-        check: fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>,
-    },
+    Token { prefixes: &'static [&'static str], check: token::Check },
 }
 
 impl std::fmt::Debug for Finder {

@@ -5,7 +5,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::{DETECTORS, Finder, Found, Set};
 
 /// Where a token begins and ends whose prefix is at a place.
-type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
+pub(in crate::mask) type Check = fn(bytes: &[u8], at: usize) -> Option<(usize, usize)>;
 
 /// The prefixes of all rows that are on.
 #[derive(Debug)]

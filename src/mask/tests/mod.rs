@@ -1,5 +1,6 @@
 //! Masking, seen through the room's door.
 
+mod corpus;
 mod examples;
 mod policy;
 mod properties;

@@ -11,6 +11,8 @@ use crate::mask::keys::Keys;
 /// The longest text of an IPv6 address: RFC 4291, 2.2, with an IPv4 tail.
 const LONGEST_IPV6: usize = 45;
 
+const VERSION: &[u8] = b"version";
+
 /// A dot between digits.
 pub(super) fn seek_ipv4(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
     memchr_iter(b'.', &bytes[from..]).map(|at| from + at).find(|&at| is_dotted(bytes, at))
@@ -27,7 +29,10 @@ pub(super) fn find_ipv4(text: &str, _: &Keys, found: &mut Found) {
         let (start, end) = stretch(bytes, at, free, |byte| byte.is_ascii_digit() || byte == b'.');
         free = end;
         let trimmed = trim(text, start, end, '.');
-        if stands_alone(bytes, trimmed) && text[trimmed.0..trimmed.1].parse::<Ipv4Addr>().is_ok() {
+        if stands_alone(bytes, trimmed)
+            && !is_version(&text[..trimmed.0])
+            && text[trimmed.0..trimmed.1].parse::<Ipv4Addr>().is_ok()
+        {
             found.push(trimmed.0, trimmed.1);
         }
     }
@@ -35,6 +40,13 @@ pub(super) fn find_ipv4(text: &str, _: &Keys, found: &mut Found) {
 
 fn is_dotted(bytes: &[u8], at: usize) -> bool {
     at > 0 && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+}
+
+/// Whether what follows `before` is told to be a version: `Version=4.0.0.0`, `amd64~~6.1.1.0`.
+fn is_version(before: &str) -> bool {
+    let word = before.trim_end_matches([' ', '=', ':', '"', '\'']).as_bytes();
+    let last = &word[word.len().saturating_sub(VERSION.len())..];
+    before.ends_with('~') || last.eq_ignore_ascii_case(VERSION)
 }
 
 /// Two colons in a row, or one between hexadecimal digits.
@@ -56,8 +68,9 @@ pub(super) fn find_ipv6(text: &str, _: &Keys, found: &mut Found) {
         let (start, end) = stretch(bytes, at, free, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
         free = end;
         let (start, end) = trim(text, start, end, '.');
-        let colon = text[start..end].ends_with(':') && !text[start..end].ends_with("::");
-        let (start, end) = (start, end - usize::from(colon));
+        let is_one = |at: usize, other: usize| bytes[at] == b':' && bytes.get(other) != Some(&b':');
+        let end = end - usize::from(start + 1 < end && is_one(end - 1, end - 2));
+        let start = start + usize::from(start + 1 < end && is_one(start, start + 1));
         let address = &text[start..end];
         let has_digit = address.bytes().any(|byte| byte.is_ascii_digit());
         if has_digit

@@ -68,10 +68,13 @@ fn domain_after(text: &str) -> usize {
     }
     let is_domain = |one: char| one.is_alphanumeric() || matches!(one, '.' | '-');
     let all = text.find(|one| !is_domain(one)).unwrap_or(text.len());
+    if is_picture(&text[..all]) {
+        return 0;
+    }
     let mut length = 0;
     let mut end = 0;
     for (index, label) in text[..all].split('.').enumerate() {
-        if label.is_empty() || (index == 0 && is_pixel_density(label)) {
+        if label.is_empty() {
             break;
         }
         end += label.len();
@@ -88,7 +91,11 @@ fn is_top_level(label: &str) -> bool {
     label.starts_with("xn--") || (label.chars().all(char::is_alphabetic) && label.chars().nth(1).is_some())
 }
 
-/// `logo@2x.png` is a picture.
-fn is_pixel_density(label: &str) -> bool {
-    matches!(label.as_bytes(), [digit, b'x'] if digit.is_ascii_digit())
+/// `logo@2x.png` and `logo@1.5x.png` are pictures.
+fn is_picture(domain: &str) -> bool {
+    match domain.as_bytes() {
+        [digit, b'x', b'.', ..] => digit.is_ascii_digit(),
+        [digit, b'.', part, b'x', b'.', ..] => digit.is_ascii_digit() && part.is_ascii_digit(),
+        _ => false,
+    }
 }

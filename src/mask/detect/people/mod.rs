@@ -20,6 +20,14 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         ("a@x.io,b@y.io", "[email],[email]"),
         ("sent to bob@example.com.123", "sent to [email].123"),
         ("4111111111111111@-x.io", "[email]"),
+        ("https://ghp_0123456789abcdefABCDEF0123456789abcd@git.io/x", "https://[github_token]@git.io/x"),
     ],
-    spared: &["java.lang.Object@1a2b3c4d", "npm left-pad@1.3.0", "logo@2x.png", "root@localhost", "a @timestamp b"],
+    spared: &[
+        "java.lang.Object@1a2b3c4d",
+        "npm left-pad@1.3.0",
+        "logo@2x.png",
+        "logo@1.5x.png",
+        "root@localhost",
+        "a @timestamp b",
+    ],
 }];

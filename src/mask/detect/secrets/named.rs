@@ -46,6 +46,8 @@ pub(super) const MASKED: &[(&str, &str)] = &[
     ("user[password]=x", "user[password]=[secret]"),
     ("Пароль: qwerty", "Пароль: [secret]"),
     ("(pwd=a,b,user=c)", "(pwd=[secret],user=c)"),
+    ("Key (token)=(a b) already exists.", "Key (token)=([secret]) already exists."),
+    ("Key (id, \"accessToken\")=(7, x)", "Key (id, \"accessToken\")=([secret])"),
     ("password = x, password2=y", "password = [secret], password2=[secret]"),
 ];
 
@@ -125,6 +127,7 @@ fn name_before(bytes: &[u8], operator: usize, keys: &Keys) -> Option<(Kind, Opti
             b'"' | b'\'' => quote = Some(Quote { mark: before, slashes: 0 }),
             b'\\' => quote = quote.map(|one: Quote| Quote { slashes: one.slashes + 1, ..one }),
             b' ' | b'\t' | b']' => {}
+            b')' if opens_tuple(bytes, operator) => {}
             _ => break,
         }
         end -= 1;
@@ -149,8 +152,26 @@ fn value_after(bytes: &[u8], operator: usize, kind: Kind) -> Option<Value> {
         (_, Some(b'=' | b'>')) => start += 1,
         _ => {}
     }
+    if opens_tuple(bytes, operator) {
+        let value = Value { start: start + 1, end: tuple_end(bytes, start + 1), quoted: true };
+        return (!is_harmless(&bytes[value.start..value.end])).then_some(value);
+    }
     start += bytes[start..].iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
     value_from(bytes, start, kind)
+}
+
+/// Whether it is the `=` of `(token)=(value)`, as PostgreSQL writes keys.
+fn opens_tuple(bytes: &[u8], operator: usize) -> bool {
+    bytes[operator] == b'=' && operator > 0 && bytes[operator - 1] == b')' && bytes.get(operator + 1) == Some(&b'(')
+}
+
+/// Where the values of a key end, at the bracket that no word follows, or with their line.
+fn tuple_end(bytes: &[u8], start: usize) -> usize {
+    let ends = |at: usize| match bytes[at] {
+        b')' => bytes.get(at + 1).is_none_or(|&after| !is_word(after)),
+        byte => byte == b'\n',
+    };
+    (start..bytes.len()).find(|&at| ends(at)).unwrap_or(bytes.len())
 }
 
 /// The value that begins at `start`, unless it says nothing or was masked before.

@@ -12,8 +12,11 @@ pub(super) const GITHUB: Detector = Detector {
     proof: "prefix and length",
     source: "github.blog/engineering, \"Behind GitHub's new authentication token formats\"",
     finder: Finder::Token {
-        prefixes: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        check: |bytes, at| word(bytes, at, 4, 36..=255),
+        prefixes: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
+        check: |bytes, at| {
+            let prefix = if bytes[at..].starts_with(b"github_pat_") { 11 } else { 4 };
+            word(bytes, at, prefix, 36..=255)
+        },
     },
     masked: &[("used ghp_0123456789abcdefABCDEF0123456789abcd.", "used [github_token].")],
     spared: &["ghp_short", "xghp_0123456789abcdefABCDEF0123456789abcd"],
