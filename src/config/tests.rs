@@ -98,7 +98,11 @@ fn all_faults_of_a_file_are_told_at_once() {
         &[
             ("1", "expected a table, found integer", ""),
             ("{}", "expected a list of tables", "write [[filter]] with two brackets for each"),
-            ("x", "unknown key `x`", "known here: enabled, detect, keys, except_keys, except, audit, source, replace, pseudonym, types, rule"),
+            (
+                "x",
+                "unknown key `x`",
+                "known here: enabled, detect, keys, except_keys, except, audit, source, replace, pseudonym, types, rule",
+            ),
         ],
     );
 }
