@@ -189,7 +189,7 @@ impl<'a> Masked<'a> {
     }
 
     /// Where values were replaced: by which detector or rule, and in which field as it is called after masking; in text
-    /// that is empty. At most [`MOST_PLACES`]; nothing unless the scratch is [`Scratch::tracing`].
+    /// that is empty. At most `MOST_PLACES`; nothing unless the scratch is [`Scratch::tracing`].
     #[must_use]
     pub fn places(&self) -> BTreeSet<(&'a str, String)> {
         let mut records = self.records().peekable();
