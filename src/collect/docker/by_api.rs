@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep};
 
 use super::api::{Error, Wanted, short};
 use super::follow::{Ended, Follower, GATHER};
-use super::logs::Logs;
 use crate::base::metrics::Metric;
 
 /// A follow that is silent for so long is checked against the end of the log, then after twice as long, and so on.
@@ -55,7 +54,7 @@ impl Follower {
             self.logs = self.facts.as_ref().map(|facts| shared.logs(facts));
         }
         let Some(logs) = &mut self.logs else { return Ok(Ended::Whole) };
-        let since_ns = logs.begin_body(follow);
+        let since_ns = logs.begin_body();
         self.has_answer = false;
         let body = shared.engine.logs(&self.id, Wanted { follow, since_ns, tail: None }).await?;
         let ended = self.read_frames(body, since_ns, follow).await;
@@ -91,7 +90,7 @@ impl Follower {
                         is_gathering = true;
                         gather.as_mut().reset(Instant::now() + GATHER);
                     }
-                    if self.has_lost_place(false) || self.is_in_doubt() {
+                    if self.has_lost_place(false) {
                         return Ok(Ended::Left);
                     }
                 }
@@ -132,11 +131,6 @@ impl Follower {
 
     fn has_lost_place(&mut self, idle: bool) -> bool {
         self.logs.as_mut().is_some_and(|logs| logs.has_lost_place(idle))
-    }
-
-    /// Whether the last body was left because it is not believed: what the log holds is to be read, without following.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.logs.as_ref().is_some_and(Logs::is_in_doubt)
     }
 
     /// Whether a silent follow hangs: the engine had a newer message a while ago, and it has still not come.

@@ -319,8 +319,7 @@ impl Follower {
     async fn follow(&mut self) -> Result<Next, Error> {
         let began = Instant::now();
         let by_file = self.open_file().await?;
-        let is_in_doubt = self.is_in_doubt();
-        let ended = if by_file { self.read_file(true).await? } else { self.read_body(!is_in_doubt).await? };
+        let ended = if by_file { self.read_file(true).await? } else { self.read_body(true).await? };
         let is_short = ended == Ended::Whole && !by_file && began.elapsed() < BACKOFF.first;
         match ended {
             Ended::Stopped => return Ok(Next::End),

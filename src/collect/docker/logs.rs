@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::doubt::Doubt;
 use super::entries::{self, Walked};
 use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
 use super::seen::Seen;
@@ -36,8 +35,6 @@ pub struct Logs {
     begun_ns: Option<u64>,
     /// The body passed over lines on a belief that did not prove true.
     has_lost_place: bool,
-    /// The body follows.
-    is_follow: bool,
 }
 
 /// One stream: the lines not handed on yet, and an unfinished one behind them.
@@ -46,15 +43,12 @@ struct StreamLog {
     source: Arc<Source>,
     generation: u32,
     seen: Seen,
-    doubt: Doubt,
     /// Pieces read before a crash, oldest first, that reading has not passed yet.
     notes: VecDeque<Note>,
     /// The unfinished line's bytes, if any, come last.
     bytes: Vec<u8>,
     lines: Vec<Line>,
     unfinished: Option<Unfinished>,
-    /// Fingerprints of its messages, where they may come twice.
-    parts: Vec<u64>,
     begun: Begun,
     cut_bytes: u64,
     input_bytes: u64,
@@ -87,8 +81,6 @@ struct Unfinished {
     message_bytes: usize,
     /// It was read from an earlier body. It goes when anything of its stream comes again, and stays when nothing does.
     is_earlier: bool,
-    /// Two of its messages are the same.
-    has_twins: bool,
 }
 
 impl Logs {
@@ -100,25 +92,14 @@ impl Logs {
         });
         let point_ns = cursors.min().flatten();
         let streams = streams.into_iter().map(|(source, resume)| StreamLog::new(source, resume)).collect();
-        Self {
-            tty,
-            frames: Frames::new(tty),
-            streams,
-            now: 0,
-            point_ns,
-            begun_ns: point_ns,
-            has_lost_place: false,
-            is_follow: false,
-        }
+        Self { tty, frames: Frames::new(tty), streams, now: 0, point_ns, begun_ns: point_ns, has_lost_place: false }
     }
 
     /// A new body begins: returns from when on to ask for it, in ns since 1970 (`None`: from the beginning). An unfinished
     /// line comes again, unless its container is gone, and so do lines that the last body passed over on a belief that did
-    /// not prove true. `follow`: what comes is not believed without a check.
-    pub fn begin_body(&mut self, follow: bool) -> Option<u64> {
-        // A follow may have left out what was to come again.
-        let is_in_vain = std::mem::take(&mut self.has_lost_place) && !self.is_follow;
-        self.is_follow = follow;
+    /// not prove true.
+    pub fn begin_body(&mut self) -> Option<u64> {
+        let is_in_vain = std::mem::take(&mut self.has_lost_place);
         if self.streams.iter().any(|log| log.seen.is_waiting()) {
             self.point_ns = self.begun_ns;
         }
@@ -129,7 +110,6 @@ impl Logs {
         for log in &mut self.streams {
             log.unfinished.iter_mut().for_each(|line| line.is_earlier = true);
             log.seen.begin_repeat(is_in_vain);
-            log.doubt.begin_body(follow);
         }
         self.begun_ns.map(|ns| ns.saturating_sub(MARGIN_NS))
     }
@@ -153,7 +133,6 @@ impl Logs {
     /// lines, and an unfinished one of it can only be taken as it is.
     pub fn begin_file(&mut self, found: &[bool]) {
         for (log, is_found) in self.streams.iter_mut().zip(found) {
-            log.doubt.stop();
             if *is_found {
                 log.drop_unfinished();
                 log.seen.begin_known();
@@ -184,7 +163,6 @@ impl Logs {
     /// The container has ended and all was read: unfinished lines are lines.
     pub fn finish_lines(&mut self) {
         for log in &mut self.streams {
-            log.doubt.stop();
             log.finish_line();
             log.seal();
         }
@@ -205,11 +183,6 @@ impl Logs {
     pub fn has_lost_place(&mut self, idle: bool) -> bool {
         self.has_lost_place = self.streams.iter().any(|log| log.seen.is_lost() || (idle && log.seen.is_waiting()));
         self.has_lost_place
-    }
-
-    /// Whether the body is not believed, and one must be read that does not follow.
-    pub fn is_in_doubt(&self) -> bool {
-        (self.is_follow && self.has_lost_place) || self.streams.iter().any(|log| log.doubt.is_raised())
     }
 
     /// Whether the engine's last message, as a probe body gives it, was read.
@@ -241,9 +214,6 @@ impl Logs {
 
 /// One step through a log.
 fn take(streams: &mut [StreamLog], now: &mut usize, point_ns: &mut Option<u64>, step: Step<'_>, max_line: usize) {
-    if streams.iter().any(|log| log.doubt.is_raised()) {
-        return;
-    }
     match step {
         Step::Begin(stream, ns) => {
             *now = streams.iter().position(|log| log.source.stream == Some(stream)).unwrap_or(0);
@@ -260,7 +230,7 @@ fn take(streams: &mut [StreamLog], now: &mut usize, point_ns: &mut Option<u64>, 
                 silent.pass(text.len(), point_ns.unwrap_or_default());
             }
         }
-        Step::End => streams[*now].end(),
+        Step::End => {}
     }
 }
 
@@ -274,12 +244,10 @@ impl StreamLog {
             source,
             generation: resume.generation,
             seen: Seen::resume(&recent),
-            doubt: Doubt::default(),
             notes: resume.replay.into(),
             bytes: Vec::new(),
             lines: Vec::new(),
             unfinished: None,
-            parts: Vec::new(),
             begun: Begun::default(),
             cut_bytes: 0,
             input_bytes: 0,
@@ -290,45 +258,25 @@ impl StreamLog {
     }
 
     /// A message begins. It goes on with the unfinished line if it has its time (the engine gives all parts the first
-    /// one's) or follows a full one (engines before 18.09 give each part its own; else the follow went elsewhere). Else
-    /// that line ended unfinished, with its process.
+    /// one's) or follows a full one (engines before 18.09 give each part its own). Else that line ended unfinished, with
+    /// its process.
     fn begin(&mut self, ns: Option<u64>, point_ns: u64) {
         if self.unfinished.is_some_and(|line| line.is_earlier) {
             self.drop_unfinished();
         }
         if let Some(unfinished) = &mut self.unfinished {
-            let other_ns = ns.filter(|ns| *ns != unfinished.ns);
-            let is_full = unfinished.message_bytes >= MESSAGE_BYTES;
-            if is_full && other_ns.is_some_and(|ns| self.doubt.raise(ns)) {
-                return;
-            }
-            if is_full || other_ns.is_none() {
+            if ns.is_none_or(|ns| ns == unfinished.ns) || unfinished.message_bytes >= MESSAGE_BYTES {
                 unfinished.message_bytes = 0;
                 return;
             }
             self.finish_line();
-            if self.doubt.is_raised() {
-                return;
-            }
         }
         self.begin_line(ns.unwrap_or(point_ns));
     }
 
-    fn begin_line(&mut self, ns: u64) {
+    const fn begin_line(&mut self, ns: u64) {
         let start = self.bytes.len();
-        self.unfinished =
-            Some(Unfinished { ns, start, cut_bytes: 0, message_bytes: 0, is_earlier: false, has_twins: false });
-        self.parts.clear();
-    }
-
-    /// A message ends. If its line does not, it is noted whether it came before.
-    fn end(&mut self) {
-        let Some(line) = self.unfinished.as_mut().filter(|line| line.cut_bytes == 0) else { return };
-        if self.doubt.is_looking() {
-            let part = fingerprint(&self.bytes[self.bytes.len() - line.message_bytes..]);
-            line.has_twins |= self.parts.contains(&part);
-            self.parts.push(part);
-        }
+        self.unfinished = Some(Unfinished { ns, start, cut_bytes: 0, message_bytes: 0, is_earlier: false });
     }
 
     /// More text of the message. As a rule it ends with the one newline.
@@ -337,9 +285,6 @@ impl StreamLog {
             self.keep(&text[..newline], max_line);
             let ns = self.unfinished.map(|line| line.ns);
             self.finish_line();
-            if self.doubt.is_raised() {
-                return;
-            }
             text = &text[newline + 1..];
             if let Some(ns) = ns.filter(|_| !text.is_empty()) {
                 self.begin_line(ns);
@@ -358,16 +303,11 @@ impl StreamLog {
     }
 
     fn finish_line(&mut self) {
-        let Some(line) = self.unfinished else { return };
+        let Some(line) = self.unfinished.take() else { return };
         let is_cut = line.cut_bytes > 0;
         let has_return = !is_cut && self.bytes.len() > line.start && self.bytes.last() == Some(&b'\r');
         let end = self.bytes.len() - usize::from(has_return);
         let position = Position { at: line.ns, tie: low_half(fingerprint(&self.bytes[line.start..end])) };
-        let is_strange = line.has_twins || self.seen.goes_back(position);
-        if is_strange && self.doubt.raise(line.ns) {
-            return;
-        }
-        self.unfinished = None;
         let begun = self.note_at(line.ns);
         let start = self.place(line.start, begun);
         if !self.seen.admit(position) {

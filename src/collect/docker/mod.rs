@@ -7,8 +7,7 @@
 //! by_api   its log through the API, and a watchdog       facts    names, labels, which containers are wanted
 //! by_file  its log from the engine's file                frames   the bytes of a `logs` body
 //! logs     messages to lines to chunks, by stream        entries  the bytes of a json-file
-//! seen     which lines were read before                  doubt    whether a follow is to be believed
-//!                                                        tail     the json-file as it grows and is rotated
+//! seen     which lines were read before                  tail     the json-file as it grows and is rotated
 //!                                                        files    its rotated files     place  where to go on in them
 //! ```
 
@@ -16,7 +15,6 @@ mod api;
 mod by_api;
 mod by_file;
 mod connect;
-mod doubt;
 mod entries;
 mod facts;
 mod files;

@@ -8,26 +8,17 @@ use std::collections::VecDeque;
 
 use crate::base::source::Position;
 
-/// How many of the last positions a cursor has.
+/// How many of the last positions are remembered.
 pub const REMEMBERED: usize = 64;
-
-/// How many are remembered besides, while the agent runs: as many lines as an engine is likely to send again, or to send
-/// late, when it rotates small files. 16 bytes each.
-const LATELY: usize = 2048;
 
 /// A line this much later than the last one read cannot be from before it, unless a clock stepped back by more: then it
 /// is read twice, under the same position.
 const BEYOND_NS: u64 = 10_000_000_000;
 
-/// What an engine sends again of its own accord is not older than this.
-const NEAR_NS: u64 = 1_000_000_000;
-
 /// The last lines of one stream, and how far a repeat of them has come.
 #[derive(Debug, Default)]
 pub struct Seen {
     recent: VecDeque<Position>,
-    /// These are not all that were ever read.
-    has_forgotten: bool,
     /// The highest `at` among all that were ever remembered: a later line is new without a look.
     newest_ns: u64,
     repeat: Repeat,
@@ -52,7 +43,7 @@ enum Repeat {
 impl Seen {
     /// Goes on after a cursor's last positions, oldest first.
     pub fn resume(recent: &[Position]) -> Self {
-        let mut seen = Self { has_forgotten: recent.len() >= REMEMBERED, ..Self::default() };
+        let mut seen = Self::default();
         recent.iter().for_each(|position| seen.remember(*position));
         seen.begin_repeat(false);
         seen
@@ -108,17 +99,9 @@ impl Seen {
         matches!(self.repeat, Repeat::Over | Repeat::Before { skipped: 0 })
     }
 
-    /// Whether a line at `position` is new and yet just before the last one, or at the time of another: the stream may
-    /// not have gone on where it was. A clock that steps back goes further, as a rule.
-    pub fn goes_back(&self, position: Position) -> bool {
-        let Some(last) = self.recent.back().filter(|_| self.is_over()) else { return false };
-        let is_near = last.at.checked_sub(position.at).is_some_and(|ns| ns < NEAR_NS);
-        (is_near || self.has_time(position.at)) && !self.recent.contains(&position)
-    }
-
     /// The last positions, oldest first, for a cursor.
     pub fn recent(&self) -> Vec<Position> {
-        self.recent.iter().skip(self.recent.len().saturating_sub(REMEMBERED)).copied().collect()
+        self.recent.iter().copied().collect()
     }
 
     /// Whether one of the remembered lines has this time.
@@ -135,19 +118,20 @@ impl Seen {
             self.repeat = Repeat::Over;
             return true;
         };
+        // With fewer than that, every line ever read is among them.
+        let reaches_back_to_the_first = self.recent.len() < REMEMBERED;
         let beyond = self.recent.back().is_none_or(|last| position.at > last.at.saturating_add(BEYOND_NS));
-        self.repeat = match (self.has_forgotten, beyond, skipped) {
-            (false, _, _) | (true, true, 0) => Repeat::Over,
-            (true, true, _) => Repeat::Lost,
-            (true, false, _) => Repeat::Before { skipped: skipped + 1 },
+        self.repeat = match (reaches_back_to_the_first, beyond, skipped) {
+            (true, _, _) | (false, true, 0) => Repeat::Over,
+            (false, true, _) => Repeat::Lost,
+            (false, false, _) => Repeat::Before { skipped: skipped + 1 },
         };
         self.repeat == Repeat::Over
     }
 
     fn remember(&mut self, position: Position) {
-        if self.recent.len() == LATELY {
+        if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
-            self.has_forgotten = true;
         }
         self.recent.push_back(position);
         self.newest_ns = self.newest_ns.max(position.at);

@@ -425,7 +425,7 @@ proptest! {
         }
         agent.read();
         let mut api = Agent::start(engine.log());
-        api.logs.begin_body(false);
+        api.logs.begin_body();
         api.logs.push(&bodies.concat(), 1 << 20).unwrap();
         api.take();
         let by_stream = |agent: &Agent, stream| {
@@ -438,17 +438,17 @@ proptest! {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         let (first, last) = ((bodies.len() as f64 * switch * 0.5) as usize, (bodies.len() as f64 * switch) as usize);
         let mut mixed = Agent::start(engine.log());
-        mixed.logs.begin_body(false);
+        mixed.logs.begin_body();
         mixed.logs.push(&bodies[..first].concat(), 1 << 20).unwrap();
         mixed.take();
         mixed.restart();
         mixed.step(last - first);
         mixed.take();
         mixed.logs = logs(&mixed.cursors);
-        mixed.logs.begin_body(false);
+        mixed.logs.begin_body();
         mixed.logs.push(&bodies.concat(), 1 << 20).unwrap();
         if mixed.logs.has_lost_place(true) {
-            mixed.logs.begin_body(false);
+            mixed.logs.begin_body();
             mixed.logs.push(&bodies.concat(), 1 << 20).unwrap();
         }
         mixed.take();
