@@ -6,6 +6,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
 use super::detect::{SECRET, is_harmless};
+use super::path::Path;
 use super::rewrite::Rewriter;
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
@@ -48,7 +49,16 @@ fn pruned(
 }
 
 fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
-    let mut walk = Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out };
+    let mut walk = Walk {
+        chunk: text,
+        text: &text[..end],
+        start,
+        at: start,
+        copied: start,
+        changed: false,
+        path: Path::default(),
+        out,
+    };
     while let Some(place) = rewriter.place(text, walk.at, end) {
         walk.approach(place);
         match walk.byte() {
@@ -77,6 +87,8 @@ struct Walk<'a> {
     /// How far the text is in `out`, once something has changed.
     copied: usize,
     changed: bool,
+    /// Where it is, for exceptions by path.
+    path: Path,
     out: &'a mut String,
 }
 
@@ -123,8 +135,8 @@ impl Walk<'_> {
         if is_secret && !self.is_left(start, rewriter) { self.secret_value(start, rewriter) } else { Ok(()) }
     }
 
-    fn is_left(&self, place: usize, rewriter: &Rewriter<'_>) -> bool {
-        rewriter.is_left(&self.text[self.start..], place - self.start)
+    fn is_left(&mut self, place: usize, rewriter: &Rewriter<'_>) -> bool {
+        rewriter.is_left(&self.text[self.start..], place - self.start, &mut self.path)
     }
 
     /// Goes past the colon that makes a string a key, to the value.

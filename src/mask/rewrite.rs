@@ -4,7 +4,7 @@ use super::Held;
 use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
 use super::escapes::{ESCAPES, Undone, undo_level};
 use super::look::{Look, Signs};
-use super::path::path_at;
+use super::path::Path;
 use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
 use super::trace::Trace;
@@ -78,9 +78,9 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Whether the value at `place` of an object is left because of where it is.
-    pub(super) fn is_left(&self, object: &str, place: usize) -> bool {
+    pub(super) fn is_left(&self, object: &str, place: usize, path: &mut Path) -> bool {
         let except = &self.rules.search.except;
-        except.has_paths() && except.holds_path(&path_at(object, place))
+        except.has_paths() && except.holds_path(&path.to(object, place))
     }
 
     /// What stands for the value of a secret name; `None`: it was written here before, or is left. `text` is that of a string.

@@ -215,3 +215,16 @@ fn places_are_told_without_values() {
     let places: Vec<String> = masked.places().into_iter().map(|(name, path)| format!("{name}:{path}")).collect();
     assert_eq!(places, ["card:[email].pin", "email:", "email:[email]", "email:u.m", "secret:"]);
 }
+
+/// A line of a stranger must not stop the agent: each of its hits asks where it lies, and where its field begins.
+#[test]
+fn a_long_object_full_of_hits_is_gone_through_once() {
+    let members: Vec<String> = (0..20_000).map(|number| format!("\"k{number}\":\"x@y.io\"")).collect();
+    let line = format!("{{\"kept\":\"bob@x.io\",{}}}", members.join(","));
+    let began = std::time::Instant::now();
+    let masked = mask(&masker("except = [\"path:kept\"]"), &[&line]).concat();
+    assert!(masked.starts_with(r#"{"kept":"bob@x.io","k0":"[email]""#) && !masked.contains("x@y.io"));
+    let dropped = mask(&masker("except = [\"path:kept\"]\n[replace]\nemail = \"drop-field\""), &[&line]).concat();
+    assert_eq!(dropped, r#"{"kept":"bob@x.io"}"#);
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
