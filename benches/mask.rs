@@ -135,8 +135,8 @@ fn chunks(text: &str) -> Vec<(&str, Records)> {
     let mut chunks = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let near = (0..=CHUNK_BYTES.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(0);
-        let end = rest[..near].rfind('\n').map_or(rest.len(), |at| at + 1);
+        let window = &rest.as_bytes()[..CHUNK_BYTES.min(rest.len())];
+        let end = window.iter().rposition(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
         let (chunk, after) = rest.split_at(end);
         chunks.push((chunk, records(chunk)));
         rest = after;

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 /// Held for reading by each test, and alone by the one that restarts the engine.
 static ENGINE: RwLock<()> = RwLock::new(());
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What arrived, and the cursors as `track` would keep them.
 #[derive(Default)]
@@ -289,11 +289,13 @@ fn containers_that_are_removed_at_once_are_read_or_counted() {
         let _ = Container::run(&name, &["--rm"], &script);
     }
     let metrics = Arc::clone(&reader.metrics);
-    reader.until("40 containers", |ledger| ledger.count() as u64 + metrics.total(Metric::MissedContainers) >= 41);
+    let missed = || usize::try_from(metrics.total(Metric::MissedContainers)).unwrap();
+    reader.until("40 containers", |ledger| ledger.count() + missed() >= 41);
     reader.stop();
-    let missed = metrics.total(Metric::MissedContainers);
-    println!("{missed} of 40 were gone before they could be read");
-    assert_eq!(ledger.lock().unwrap().count() as u64 + missed, 41);
+    let (read, missed) = (ledger.lock().unwrap().count() - 1, missed());
+    println!("the words of {read} of 40 were read; {missed} were gone before they could be asked to the end");
+    // One whose words were read may be counted, too: nobody knows that they were the last.
+    assert!(read <= 40 && missed <= 40 && read + missed >= 40, "{read} read, {missed} counted");
 }
 
 /// C3: with `--rm`, 50 to 300 ms, where the engine's file can be opened: as here, where the engine runs as the same user.

@@ -138,7 +138,7 @@ impl Clerk {
     }
 }
 
-/// The document masked as a line of a source would be.
+/// The document masked as a line of its source would be.
 fn masked(masker: &Masker, edited: Kept) -> Result<Kept, String> {
     let wrong = |cause: &str| format!("cannot take the edited record {}: {cause}; nothing is changed", edited.id);
     let text = edited.text().ok_or_else(|| wrong("its document is neither an object nor text"))?;
@@ -151,7 +151,7 @@ fn masked(masker: &Masker, edited: Kept) -> Result<Kept, String> {
     let records = Records { items: vec![whole(&text, shape).ok_or_else(|| wrong("its document is too long"))?] };
     let (fields, mut scratch) = (MaskedFields::default(), Scratch::default());
     let origin = Origin { source: SourceId::new(0), generation: 0, seen_ms: 0 };
-    let masked = masker.mask(&text, &records, origin, &fields, &mut scratch);
+    let masked = masker.of(&edited.source).mask(&text, &records, origin, &fields, &mut scratch);
     if let Some((detector, _)) = masked.dropped().next() {
         return Err(wrong(&format!("masking drops it, for what `{detector}` found")));
     }

@@ -70,7 +70,12 @@ const DESCRIPTIONS: &[Description] = &[
     (Metric::ReadBytes, "read_bytes_total", "source", "Bytes read"),
     (Metric::ReadLines, "read_lines_total", "source", "Lines read"),
     (Metric::CutLines, "cut_lines_total", "source", "Lines cut at the limit"),
-    (Metric::MissedContainers, "missed_containers_total", "source", "Containers removed before their log was read"),
+    (
+        Metric::MissedContainers,
+        "missed_containers_total",
+        "source",
+        "Containers removed before their log was read to its end",
+    ),
     (Metric::LostBytes, "lost_bytes_total", "source", "Bytes that vanished before they were read"),
     (Metric::Gaps, "log_gaps_total", "source", "Places where a container's log may have been rotated away unread"),
     (Metric::HungFollows, "hung_streams_total", "source", "Log streams of the engine that hung and were opened again"),

@@ -42,6 +42,8 @@ pub const HELD: &str = "[held]";
 
 /// Of one chunk, no more places are told, and of their paths no more characters.
 const MOST_PLACES: usize = 32;
+/// And no more hits are looked at.
+const MOST_SAMPLED: usize = 64;
 /// See [`MOST_PLACES`].
 const LONGEST_PATH: usize = 100;
 
@@ -193,12 +195,14 @@ impl<'a> Masked<'a> {
     }
 
     /// Where values were replaced: by which detector or rule, and in which field as it is called after masking; in text
-    /// that is empty. At most [`MOST_PLACES`]; nothing unless the scratch is [`Scratch::tracing`].
+    /// that is empty. At most `MOST_PLACES`; nothing unless the scratch is [`Scratch::tracing`].
     #[must_use]
     pub fn places(&self) -> BTreeSet<(&'a str, String)> {
         let mut records = self.records().peekable();
         let mut places = BTreeSet::new();
-        for hit in self.trace() {
+        // A sample: each path is sought from the beginning of its record.
+        let hits = self.trace();
+        for hit in hits.iter().step_by(hits.len() / MOST_SAMPLED + 1) {
             while records.next_if(|one| one.record.line < hit.line).is_some() {}
             let Some(one) = records.peek().filter(|one| one.record.line == hit.line) else { continue };
             let path = match one.record.shape {

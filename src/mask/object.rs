@@ -7,6 +7,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use super::Held;
 use super::detect::{NEAR, is_harmless, is_random};
 use super::keys::Kind;
+use super::path::Path;
 use super::rewrite::{Rewriter, row_of};
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
@@ -50,8 +51,18 @@ fn pruned(
 
 fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
     let (first, before) = (out.len(), String::new());
-    let mut walk =
-        Walk { chunk: text, text: &text[..end], start, at: start, copied: start, changed: false, out, first, before };
+    let mut walk = Walk {
+        chunk: text,
+        text: &text[..end],
+        start,
+        at: start,
+        copied: start,
+        changed: false,
+        path: Path::default(),
+        out,
+        first,
+        before,
+    };
     while let Some(place) = walk.next_place(end, rewriter) {
         walk.approach(place);
         match walk.byte() {
@@ -83,6 +94,8 @@ struct Walk<'a> {
     /// How far the text is in `out`, once something has changed.
     copied: usize,
     changed: bool,
+    /// Where it is, for exceptions by path.
+    path: Path,
     out: &'a mut String,
     /// Where the object begins in `out`.
     first: usize,
@@ -166,8 +179,8 @@ impl Walk<'_> {
         }
     }
 
-    fn is_left(&self, place: usize, rewriter: &Rewriter<'_>) -> bool {
-        rewriter.is_left(&self.text[self.start..], place - self.start)
+    fn is_left(&mut self, place: usize, rewriter: &Rewriter<'_>) -> bool {
+        rewriter.is_left(&self.text[self.start..], place - self.start, &mut self.path)
     }
 
     /// Goes past the colon that makes a string a key, to the value.

@@ -3,34 +3,42 @@
 /// The path of the member whose name or value holds the byte `at` of a valid object.
 #[must_use]
 pub fn path_at(object: &str, at: usize) -> String {
-    let bytes = object.as_bytes();
-    let mut open: Vec<Step> = Vec::new();
-    let mut place = 0;
-    while place < bytes.len() {
-        match bytes[place] {
-            b'{' => open.push(Step::Name { name: 0..0, is_due: true }),
-            b'[' => open.push(Step::Index(0)),
-            b'}' | b']' => drop(open.pop()),
-            b',' => open.last_mut().into_iter().for_each(Step::advance),
-            b'"' => {
-                let end = string_end(bytes, place + 1);
-                if let Some(Step::Name { name, is_due: is_due @ true }) = open.last_mut() {
-                    *name = place + 1..end;
-                    *is_due = false;
+    Path::default().to(object, at)
+}
+
+/// The same for one place after another, ascending: goes through the object once.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    open: Vec<Step>,
+    place: usize,
+}
+
+impl Path {
+    pub(super) fn to(&mut self, object: &str, at: usize) -> String {
+        let (bytes, Self { open, place }) = (object.as_bytes(), self);
+        while *place <= at && *place < bytes.len() {
+            match bytes[*place] {
+                b'{' => open.push(Step::Name { name: 0..0, is_due: true }),
+                b'[' => open.push(Step::Index(0)),
+                b'}' | b']' => drop(open.pop()),
+                b',' => open.last_mut().into_iter().for_each(Step::advance),
+                b'"' => {
+                    let end = string_end(bytes, *place + 1);
+                    if let Some(Step::Name { name, is_due: is_due @ true }) = open.last_mut() {
+                        *name = *place + 1..end;
+                        *is_due = false;
+                    }
+                    if at <= end {
+                        break;
+                    }
+                    *place = end;
                 }
-                if at <= end {
-                    break;
-                }
-                place = end;
+                _ => {}
             }
-            _ => {}
+            *place += 1;
         }
-        if at <= place {
-            break;
-        }
-        place += 1;
+        written(object, open)
     }
-    written(object, &open)
 }
 
 /// The path without the numbers of list elements: `user.mails`. Other brackets belong to names.
@@ -52,6 +60,7 @@ pub fn without_indices(path: &str) -> String {
     plain + rest
 }
 
+#[derive(Debug)]
 enum Step {
     /// Of an object: the member's name.
     Name { name: std::ops::Range<usize>, is_due: bool },
@@ -102,6 +111,11 @@ mod tests {
             [("1", "a"), (r#""b"#, "b"), ("x", "b.c[0]"), ("y", r#"b.c[1].d\"e"#), ("2", "b.c[2]"), ("f\"", "f")]
         {
             assert_eq!(path_at(object, object.find(what).unwrap()), expected, "{what}");
+        }
+        let mut path = Path::default();
+        for at in 0..object.len() {
+            assert_eq!(path.to(object, at), path_at(object, at), "byte {at}");
+            assert_eq!(path.to(object, at), path_at(object, at), "byte {at} again");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::detect::{DETECTORS, Found, PERSONAL, RANDOM, SECRET, Search, Set, Spa
 use super::escapes::{Undone, has_units, undo_level};
 use super::keys::Kind;
 use super::look::{Look, Signs};
-use super::path::path_at;
+use super::path::Path;
 use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
 use super::trace::Trace;
@@ -80,9 +80,9 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Whether the value at `place` of an object is left because of where it is.
-    pub(super) fn is_left(&self, object: &str, place: usize) -> bool {
+    pub(super) fn is_left(&self, object: &str, place: usize, path: &mut Path) -> bool {
         let except = &self.rules.search.except;
-        except.has_paths() && except.holds_path(&path_at(object, place))
+        except.has_paths() && except.holds_path(&path.to(object, place))
     }
 
     /// Whether a row's values become others of the same form.

@@ -186,7 +186,7 @@ impl<'a> Delivery<'a> {
                     hint: "set url to the address of the store itself",
                 }),
                 // Of records that were all refused once, many refusals say nothing of the index.
-                (None, Language::Bulk) => elasticsearch::read(&reply, piece, piece.rewrapped && self.replay.is_none()),
+                (None, Language::Bulk) => elasticsearch::read(&reply, piece, self.replay.is_none()),
                 (None, Language::Push) => loki::read(&reply, piece.numbers.len()),
             },
         };
@@ -200,7 +200,7 @@ impl<'a> Delivery<'a> {
         let attempt = Attempt {
             number: piece.failures,
             items: piece.numbers.len(),
-            rewrapped: piece.rewrapped,
+            rewrapped: piece.rewrapped.is_some(),
             addresses: self.store.client.addresses(),
             random: random(),
         };
@@ -255,7 +255,7 @@ impl<'a> Delivery<'a> {
             self.set_aside(&piece, park).await?;
         }
         if !rewrap.is_empty() {
-            self.pieces.push(Piece { failures: 0, ..piece.rewrapped(&rewrap)? });
+            self.rewrap(&piece, &rewrap)?;
         }
         self.put_by(&piece, wait)?;
         if again.is_empty() {
@@ -268,6 +268,19 @@ impl<'a> Delivery<'a> {
             next.question = Question::Landed;
         }
         self.pieces.push(next);
+        Ok(())
+    }
+
+    /// Items that are refused for their shape are sent once more as text, those of each index by themselves.
+    fn rewrap(&mut self, piece: &Piece, items: &[(usize, String)]) -> Result<(), Error> {
+        let all: Vec<usize> = (0..piece.numbers.len()).collect();
+        for of_index in piece.by_index(self.store.language, &all)?.into_values() {
+            let is_of_it = |item: &&(usize, String)| of_index.binary_search(&item.0).is_ok();
+            let chosen: Vec<_> = items.iter().filter(is_of_it).cloned().collect();
+            if !chosen.is_empty() {
+                self.pieces.push(Piece { failures: 0, ..piece.rewrapped(&chosen, of_index.len())? });
+            }
+        }
         Ok(())
     }
 

@@ -23,9 +23,9 @@ pub(super) fn request(piece: &Piece) -> Request<'static> {
     }
 }
 
-/// What a reply to it means. `is_judged`: that most of many rewrapped documents are refused is the index's fault.
+/// What a reply to it means. `is_judged`: that many rewrapped documents are refused may be the index's fault.
 pub(super) fn read(reply: &Reply, piece: &Piece, is_judged: bool) -> Answer {
-    answer(&reply.response(), piece.numbers.len(), is_judged)
+    answer(&reply.response(), piece.numbers.len(), piece.rewrapped.filter(|_| is_judged))
 }
 
 /// Why the template is not there.

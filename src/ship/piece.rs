@@ -44,8 +44,8 @@ pub(super) struct Piece {
     pub(super) raw_len: u64,
     /// Attempts in a row that did not work.
     pub(super) failures: u32,
-    /// Its payloads are one text field already.
-    pub(super) rewrapped: bool,
+    /// Its payloads are one text field already: they were refused, out of so many that went to their index.
+    pub(super) rewrapped: Option<usize>,
     pub(super) question: Question,
 }
 
@@ -67,7 +67,7 @@ impl Piece {
             gzip: batch.gzip,
             raw_len: batch.raw_len,
             failures: 0,
-            rewrapped: false,
+            rewrapped: None,
             question: if must_ask { Question::Landed } else { Question::None },
         }
     }
@@ -87,8 +87,9 @@ impl Piece {
         self.replaced(chosen, &selected)
     }
 
-    /// Only the items at `chosen`, each with its payload as one text field, marked with the reason beside it.
-    pub(super) fn rewrapped(&self, chosen: &[(usize, String)]) -> Result<Self, Broken> {
+    /// Only the items at `chosen`, out of so many that go to their index, each with its payload as one text field, marked
+    /// with the reason beside it.
+    pub(super) fn rewrapped(&self, chosen: &[(usize, String)], of_index: usize) -> Result<Self, Broken> {
         let raw = self.raw()?;
         let items = self.documents(&raw)?;
         let mut lines = Vec::new();
@@ -97,7 +98,7 @@ impl Piece {
             push_item(&mut lines, action, &elasticsearch::rewrap(document, reason));
         }
         let indexes: Vec<usize> = chosen.iter().map(|(index, _)| *index).collect();
-        Ok(Self { rewrapped: true, ..self.replaced(&indexes, &lines)? })
+        Ok(Self { rewrapped: Some(of_index), ..self.replaced(&indexes, &lines)? })
     }
 
     /// The items at `chosen` by the index that each goes to. Where there are no indices, all of them together.
@@ -151,7 +152,7 @@ impl Piece {
 
     fn document_to_park(&self, item: Item<'_>) -> (String, Place, Vec<u8>) {
         let (id, place) = elasticsearch::target(item.action);
-        let original = if self.rewrapped { elasticsearch::unwrap(item.document) } else { None };
+        let original = if self.rewrapped.is_some() { elasticsearch::unwrap(item.document) } else { None };
         (id, place, original.unwrap_or_else(|| item.document.trim_ascii_end().to_vec()))
     }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::http::{Answer, Request};
-use crate::stores::{Part, Record, UNFIT};
+use crate::lines::UNFIT;
+use crate::stores::{Part, Record};
 
 /// What a document that is refused for good is answered.
 const REFUSAL: (u16, &str) = (400, "document_parsing_exception");

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the agent speaks, on bare sockets, so that an answer can be cut off, late or missing. Knows no
+//! As much of HTTP/1.1 as the agent and its peers speak, on bare sockets, so that an answer can be cut off, late or missing. Knows no
 //! store.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -25,6 +25,8 @@ pub struct Head {
     target: String,
     length: usize,
     gzip: bool,
+    /// The client sends its body only when asked to (RFC 9110 section 10.1.1).
+    waits: bool,
 }
 
 /// An answer.
@@ -74,7 +76,7 @@ pub fn read_head(from: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
     }
     let mut words = first.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut head = Head { method, target, length: 0, gzip: false };
+    let mut head = Head { method, target, length: 0, gzip: false, waits: false };
     loop {
         let mut line = String::new();
         from.read_line(&mut line)?;
@@ -82,6 +84,7 @@ pub fn read_head(from: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
         match (name.to_ascii_lowercase().as_str(), value.trim()) {
             ("content-length", length) => head.length = length.parse().map_err(io::Error::other)?,
             ("content-encoding", "gzip") => head.gzip = true,
+            ("expect", "100-continue") => head.waits = true,
             _ => {}
         }
     }
@@ -89,9 +92,12 @@ pub fn read_head(from: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
 
 /// Reads the body that belongs to a head. A client that dies meanwhile has sent nothing.
 pub fn read_body(from: &mut BufReader<TcpStream>, head: Head) -> io::Result<Request> {
-    let Head { method, target, length, gzip } = head;
+    let Head { method, target, length, gzip, waits } = head;
     if length > LONGEST_BODY {
         return Err(io::Error::other("a body that long is none of the agent's"));
+    }
+    if waits {
+        from.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let mut body = vec![0; length];
     from.read_exact(&mut body)?;

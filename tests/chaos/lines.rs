@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::dice::Dice;
-use crate::stores::UNFIT;
+
+/// A word in lines that the scripted stores refuse for good.
+pub const UNFIT: &str = "unfit-for-any-store";
 
 const DIGITS: usize = 7;
 /// One line in so many is fit for no store, while any may be.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::http::{Answer, Request, decoded};
-use crate::stores::{Part, Record, UNFIT};
+use crate::lines::UNFIT;
+use crate::stores::{Part, Record};
 
 /// All streams, by their selector.
 #[derive(Debug, Default)]

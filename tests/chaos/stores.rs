@@ -16,9 +16,6 @@ use crate::push::Push;
 use crate::server::{Kept, Server};
 use crate::store;
 
-/// A word in lines that the scripted stores refuse for good.
-pub const UNFIT: &str = "unfit-for-any-store";
-
 /// Accidents of one round at most.
 const FAULTS: u32 = 60;
 
@@ -131,7 +128,7 @@ impl Store {
         format!("[output.{name}]\ntype = \"{kind}\"\n{rest}")
     }
 
-    /// Whether it refuses lines that say [`UNFIT`].
+    /// Whether it refuses lines that are fit for no store.
     pub fn refuses(&self) -> bool {
         matches!(self.end, End::Scripted(_))
     }

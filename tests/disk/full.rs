@@ -6,9 +6,9 @@ use std::process::Stdio;
 use crate::check;
 use crate::forgetful::Disk;
 use crate::harness::{append, wait_until};
+use crate::lines::UNFIT;
 use crate::mounts::Small;
 use crate::scene::{REFUSED, Scene, lines, wait_for_words};
-use crate::stores::UNFIT;
 use crate::tree::Sickness;
 
 /// D3: notes and checkpoint. Full while it runs, when it is killed, and when it is to start; three times, since what a

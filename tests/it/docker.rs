@@ -1,14 +1,20 @@
 //! Containers of a real engine: short-lived ones, long lines, two streams, and agents and engines that come and go.
 //! The store is a file of NDJSON. What the engine itself was told is what must arrive.
 
+mod away;
+mod clock;
+mod lives;
+mod restarts;
+mod script;
+
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::checker::Checker;
-use crate::harness::{Agent, Ground, send_signal, unique, wait_until};
+use crate::harness::{Agent, Ground, unique, wait_until};
 use crate::store::address;
 
 /// A Docker Engine, and the label that the containers of one test carry.
@@ -51,13 +57,7 @@ impl Engine {
 
     /// The same, by one way.
     fn ground_by(&self, way: &str) -> Ground {
-        let ground = Ground::new();
-        let (host, label) = (&self.host, &self.label);
-        ground.configure(&format!(
-            "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nlabels = [\"{label}\"]\nread = \"{way}\"\n\n\
-             [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\n"
-        ));
-        ground
+        ground(&self.host, way, &format!("labels = [\"{}\"]", self.label))
     }
 
     fn remove_containers(&self) {
@@ -75,6 +75,16 @@ impl Drop for Engine {
     }
 }
 
+/// A ground whose agent follows the containers of an engine by this way into a file.
+fn ground(host: &str, way: &str, more: &str) -> Ground {
+    let ground = Ground::new();
+    ground.configure(&format!(
+        "[source.box]\ntype = \"docker\"\nhost = \"{host}\"\nread = \"{way}\"\n{more}\n\n\
+         [output.store]\ntype = \"file\"\npath = \"FOLDER/out.ndjson\"\nrotate_bytes = \"1 GiB\"\n"
+    ));
+    ground
+}
+
 /// Prints these numbers, one a line, to standard output.
 fn print(numbers: Range<u64>) -> String {
     let Range { start, end } = numbers;
@@ -86,6 +96,16 @@ fn delivered(ground: &Ground) -> String {
     let mut text = std::fs::read_to_string(ground.path("out.ndjson")).unwrap_or_default();
     text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
     text
+}
+
+/// The end of the output, which may be large.
+fn tail(ground: &Ground, most: u64) -> String {
+    let mut file = std::fs::File::open(ground.path("out.ndjson")).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most))).unwrap();
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn records(ground: &Ground) -> Vec<Value> {
@@ -160,7 +180,7 @@ fn a_long_line_is_joined_from_its_frames() {
     }
 }
 
-/// C3: two streams of one container, interleaved; each knows which it is, and its order.
+/// C3: two streams of one container, written at the same time; each knows which it is, and its order.
 #[test]
 fn interleaved_streams_are_kept_apart_and_in_order() {
     let engine = Engine::given();
@@ -198,6 +218,71 @@ fn an_agent_that_was_away_catches_up() {
     finish(&ground, agent, 6000);
 }
 
+/// Writes to both streams, 2 MB/s, lines of 40 KB among them, until it is told to end; then it says how many. No signals
+/// and no children that end: a shell's writes are cut short by them.
+const LOAD: &str = r#"x=$(seq -s ' ' 10000 16665 | tr 0-9 a-j); i=0
+while [ ! -e /end ]; do
+  printf 'seq-a-%07d\n' $i; printf 'seq-a-%07d\n' $((i+1)) >&2; i=$((i+2))
+  [ $((i%40)) = 0 ] || continue
+  printf '%s seq-a-%07d\n' "$x" $i; printf '%s seq-a-%07d\n' "$x" $((i+1)) >&2; i=$((i+2)); sleep 0.03
+done; echo end $i"#;
+
+/// Ends a load and waits until its last words are there; how many lines it wrote before.
+#[track_caller]
+fn end_load(engine: &Engine, id: &str, ground: &Ground) -> u64 {
+    engine.docker(&["exec", id, "sh", "-c", ": >/end"]);
+    wait_until("the end of the load", || {
+        let text = tail(ground, 1 << 20);
+        let (_, rest) = text.rsplit_once("\"end ")?;
+        rest.split('"').next()?.parse().ok()
+    })
+}
+
+/// Each line of a load once, and no part of one as a line.
+#[track_caller]
+fn assert_load_is_whole(ground: &Ground, numbers: u64) {
+    assert_each_once(ground, numbers);
+    let text = delivered(ground);
+    let lengths =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].as_str().unwrap().len());
+    let mut count = 0;
+    for length in lengths {
+        assert!(length < 20 || length == 40_009, "a line of {length} bytes was never written");
+        count += 1;
+    }
+    assert_eq!(count, numbers + 1);
+}
+
+/// The same lines in the same order, stream by stream, as in the engine's files. `docker logs` is not asked: an engine
+/// that was killed leaves a torn line, and shows nothing behind it.
+#[track_caller]
+fn assert_as_the_files_have_it(engine: &Engine, id: &str, ground: &Ground) {
+    let path = engine.docker(&["inspect", "-f", "{{.LogPath}}", id]);
+    let records = records(ground);
+    for stream in ["stdout", "stderr"] {
+        let of_stream = records.iter().filter(|record| record["stream"] == stream);
+        let told: Vec<&str> = of_stream.map(|record| record["message"].as_str().unwrap()).collect();
+        let held = held(&path, stream);
+        let held: Vec<&str> = held.lines().collect();
+        let first = told.iter().zip(&held).position(|(one, other)| one != other);
+        assert!(told == held, "{stream}: {} of {} lines, the first other is {first:?}", told.len(), held.len());
+    }
+}
+
+/// The text of one stream in the json-file at `path` and in those that it was rotated to, oldest first.
+fn held(path: &str, stream: &str) -> String {
+    let rotated = (1..).map(|number| format!("{path}.{number}")).take_while(|path| std::fs::exists(path).unwrap());
+    let mut paths: Vec<String> = std::iter::once(path.to_owned()).chain(rotated).collect();
+    paths.reverse();
+    let mut held = String::new();
+    for path in paths {
+        let text = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
+        let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries.filter(|entry| entry["stream"] == stream).for_each(|entry| held += entry["log"].as_str().unwrap());
+    }
+    held
+}
+
 fn records_at_least(ground: &Ground, count: usize) -> bool {
     delivered(ground).lines().count() >= count
 }
@@ -233,7 +318,7 @@ fn a_log_that_is_rotated_at_speed_is_read_once() {
     finish(&ground, agent, 100_000);
 }
 
-/// C2, C7: the agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
+/// C1, C2, C7: the agent is away for a while under load: two streams, lines of 40 KB among them, files rotated meanwhile.
 #[test]
 fn rotations_while_the_agent_is_away_are_caught_up() {
     let engine = Engine::given();
@@ -281,78 +366,4 @@ fn labels_choose_and_name() {
     let records = records(&ground);
     assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!(records[0]["service_name"], "shop");
-}
-
-/// An engine of a test's own, which may be stopped.
-struct OwnEngine {
-    folder: TempDir,
-    server: Child,
-}
-
-impl OwnEngine {
-    fn start() -> Self {
-        // Not below the usual folder for temporary files, which may be deep: a socket's path has at most 107 bytes.
-        let folder = tempfile::Builder::new().prefix("lf-d.").tempdir_in("/tmp").unwrap();
-        let server = serve(&folder);
-        let own = Self { folder, server };
-        own.wait_until_ready();
-        let image = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/docker/image");
-        assert!(Command::new(image).arg(own.folder.path().join("docker.sock")).status().unwrap().success());
-        own
-    }
-
-    fn restart(&mut self) {
-        self.stop();
-        self.server = serve(&self.folder);
-        self.wait_until_ready();
-    }
-
-    fn stop(&mut self) {
-        send_signal(self.server.id(), "TERM");
-        self.server.wait().unwrap();
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}/docker.sock", self.folder.path().display())
-    }
-
-    fn wait_until_ready(&self) {
-        let socket = self.folder.path().join("docker.sock");
-        wait_until("the engine", || {
-            let ask = ["-sf", "-o", "/dev/null", "--unix-socket", socket.to_str().unwrap(), "http://docker/_ping"];
-            Command::new("curl").args(ask).status().unwrap().success().then_some(())
-        });
-    }
-}
-
-fn serve(folder: &TempDir) -> Child {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/docker/start");
-    let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
-    Command::new(script).arg(folder.path()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
-}
-
-impl Drop for OwnEngine {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// C6: the engine goes and comes back, with its containers stopped; the agent goes on by itself.
-#[test]
-fn an_engine_that_restarts_is_followed_again() {
-    let mut own = OwnEngine::start();
-    let engine = Engine::at(&own.host());
-    let ground = engine.ground();
-    let agent = ground.start(&[]);
-    let first = engine.run(&[], &format!("{}; exec sleep 600", print(0..500)));
-    wait_for_lines(&ground, 500);
-    engine.docker(&["kill", &first]);
-    own.restart();
-    engine.run(&[], &print(500..1000));
-    wait_for_lines(&ground, 1000);
-    // The one from before says something more: its old lines are not sent again.
-    engine.docker(&["start", &first]);
-    wait_until("its lines again", || records_at_least(&ground, 1500).then_some(()));
-    agent.terminate().expect_code(0);
-    assert_eq!(delivered(&ground).lines().count(), 1500);
 }

@@ -60,7 +60,7 @@ fn explain_says_what_was_taken_and_left_and_never_the_value() {
                  {\"user\":{\"mails\":[\"x\",\"ann@mail.example\"]},\"token\":\"t0ps3cret\"}\n\
                  \u{437} 4111 1111 1111 1112, INN 7707083894\n\
                  order 7707083893\n";
-    let finished = mask(&["--explain"], input.as_bytes()).expect_code(0);
+    let finished = mask(&["--detect", "all", "--explain"], input.as_bytes()).expect_code(0);
     assert_eq!(finished.stdout.lines().next(), Some("paid by [email] with [card]"));
     for words in [
         "1: column 9: email (people), proved by ",

@@ -69,6 +69,17 @@ async fn edited_documents_are_masked_again_and_keep_the_rest() {
     }
 }
 
+/// What a source's own masking finds must not come back by an edit.
+#[tokio::test]
+async fn edited_documents_are_masked_as_their_source_is() {
+    let rules = "detect = ['email']\n[source.app]\ndetect = ['all']\n";
+    let folder = tempfile::tempdir().unwrap();
+    let clerk = clerk(folder.path(), &bulk(), &["{}"], rules);
+    let edit = edited(folder.path(), r#"{"from":"203.0.113.7"}"#);
+    assert_eq!(clerk.perform(Request::Edit(vec![edit])).await, Answer::Edited(1));
+    assert_eq!(there(folder.path())[0].text().as_deref(), Some(r#"{"from":"[ipv4]"}"#));
+}
+
 /// All or nothing, and no word of what was edited.
 #[tokio::test]
 async fn what_cannot_be_taken_changes_nothing() {

@@ -225,6 +225,7 @@ impl Engine {
             state: match (state.running, state.status) {
                 (Some(true), _) => State::Running,
                 (_, Some(ContainerStateStatusEnum::CREATED)) => State::New,
+                (_, Some(ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD)) => State::Removing,
                 _ => State::Ended,
             },
         })

@@ -55,6 +55,7 @@ impl Follower {
         }
         let Some(logs) = &mut self.logs else { return Ok(Ended::Whole) };
         let since_ns = logs.begin_body();
+        self.has_answer = false;
         let body = shared.engine.logs(&self.id, Wanted { follow, since_ns, tail: None }).await?;
         let ended = self.read_frames(body, since_ns, follow).await;
         if self.seal().await { ended } else { Ok(Ended::Stopped) }
@@ -115,6 +116,7 @@ impl Follower {
     /// Takes bytes; whether lines wait to be handed on.
     fn push(&mut self, data: &[u8]) -> Result<bool, Error> {
         let Some(logs) = &mut self.logs else { return Ok(false) };
+        self.has_answer |= !data.is_empty();
         logs.push(data, self.shared.max_line).map_err(|error| broken(&error))?;
         let has_lines = logs.has_open_lines();
         if has_lines {
@@ -123,12 +125,12 @@ impl Follower {
         Ok(has_lines)
     }
 
-    fn end_of_body(&self) -> Ended {
+    fn end_of_body(&mut self) -> Ended {
         if self.has_lost_place(true) { Ended::Left } else { Ended::Whole }
     }
 
-    fn has_lost_place(&self, idle: bool) -> bool {
-        self.logs.as_ref().is_some_and(|logs| logs.has_lost_place(idle))
+    fn has_lost_place(&mut self, idle: bool) -> bool {
+        self.logs.as_mut().is_some_and(|logs| logs.has_lost_place(idle))
     }
 
     /// Whether a silent follow hangs: the engine had a newer message a while ago, and it has still not come.

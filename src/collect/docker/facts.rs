@@ -45,6 +45,8 @@ pub enum State {
     Running,
     /// Nothing more, unless it is started again.
     Ended,
+    /// It is being removed: its log may be gone.
+    Removing,
 }
 
 impl Facts {

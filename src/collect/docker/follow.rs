@@ -89,8 +89,8 @@ pub struct Follower {
     starts: u64,
     /// It may have lines since its last start that were not read yet.
     is_unread: bool,
-    /// Lines were read since it was started.
-    has_lines: bool,
+    /// The last body through the API held anything.
+    pub(super) has_answer: bool,
 }
 
 /// What to do after a pass over a container's log.
@@ -183,7 +183,7 @@ impl Follower {
             has_ended: false,
             starts: 0,
             is_unread: false,
-            has_lines: false,
+            has_answer: false,
         }
     }
 
@@ -236,7 +236,6 @@ impl Follower {
         if now.starts != self.starts {
             self.starts = now.starts;
             self.is_unread = true;
-            self.has_lines = false;
             self.facts.iter_mut().for_each(|facts| facts.state = State::Running);
         }
         if now.ends != self.ends {
@@ -290,7 +289,7 @@ impl Follower {
             _ if !is_wanted => Ok(Next::ParkUnwanted),
             State::New => self.await_file().await,
             State::Running => self.follow().await,
-            State::Ended => self.drain().await,
+            State::Ended | State::Removing => self.drain().await,
         }
     }
 
@@ -324,8 +323,8 @@ impl Follower {
         let is_short = ended == Ended::Whole && !by_file && began.elapsed() < BACKOFF.first;
         match ended {
             Ended::Stopped => return Ok(Next::End),
-            // An engine answers with an empty log, too, when the container is just being removed.
-            Ended::Whole => self.is_unread = is_short && !self.has_lines,
+            // An engine ends a follow with the container, and leaves out what came just before: it is asked again.
+            Ended::Whole => self.is_unread = !by_file,
             Ended::Left => {}
         }
         self.facts = None;
@@ -340,19 +339,24 @@ impl Follower {
     async fn drain(&mut self) -> Result<Next, Error> {
         let shared = Arc::clone(&self.shared);
         let _turn = shared.drains.acquire().await;
-        let mut ended = Ended::Left;
+        let (mut ended, mut by_file) = (Ended::Left, false);
         while ended == Ended::Left {
-            let by_file = self.open_file().await?;
+            by_file = self.open_file().await?;
             ended = if by_file { self.read_file(false).await? } else { self.read_body(false).await? };
         }
         if ended == Ended::Stopped {
             return Ok(Next::End);
         }
-        self.is_unread = false;
+        self.is_unread &= !by_file && self.is_going().await?;
         if self.facts.as_ref().is_some_and(|facts| facts.state == State::Ended) {
             self.finish_lines().await;
         }
         Ok(Next::Park)
+    }
+
+    /// Whether an ended container is being removed, and the engine has answered with an empty log for that alone.
+    async fn is_going(&self) -> Result<bool, Error> {
+        Ok(!self.has_answer && self.look().await?.state == State::Removing)
     }
 
     /// A start while following changes nothing; a new name does.
@@ -378,7 +382,6 @@ impl Follower {
     pub(super) async fn deliver(&mut self) -> bool {
         let Some(logs) = &mut self.logs else { return true };
         for chunk in logs.ready() {
-            self.has_lines |= !chunk.lines.is_empty();
             if self.shared.hooks.chunks.send(chunk).await.is_err() {
                 return false;
             }
@@ -405,16 +408,23 @@ impl Follower {
         }
         self.finish_lines().await;
         if std::mem::take(&mut self.is_unread) {
-            self.shared.hooks.metrics.add(Metric::MissedContainers, &self.shared.source_name, 1);
-            tracing::warn!(
-                container = short(&self.id),
-                "cannot read the log of a container: it was removed before it could be asked for; lines of it may be lost"
-            );
+            self.tell_of_miss();
         }
         for source in self.logs.iter().flat_map(Logs::sources) {
             (self.shared.hooks.finished)(source.id);
         }
         Next::End
+    }
+
+    fn tell_of_miss(&self) {
+        self.shared.hooks.metrics.add(Metric::MissedContainers, &self.shared.source_name, 1);
+        let text = "cannot read the log of a container to its end: it was removed before; its last lines may be lost";
+        if let Some(text) = self.shared.seldom.told(text.to_owned(), std::time::Instant::now()) {
+            tracing::warn!(
+                container = short(&self.id),
+                "{text}\nhint: where the engine's json-file can be opened (`read` in the source), nothing is lost this way"
+            );
+        }
     }
 
     /// Waits until there is a reason to look again.

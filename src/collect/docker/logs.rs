@@ -33,6 +33,8 @@ pub struct Logs {
     point_ns: Option<u64>,
     /// The same when the body began.
     begun_ns: Option<u64>,
+    /// The body passed over lines on a belief that did not prove true.
+    has_lost_place: bool,
 }
 
 /// One stream: the lines not handed on yet, and an unfinished one behind them.
@@ -77,6 +79,8 @@ struct Unfinished {
     cut_bytes: u64,
     /// Text bytes of its last message so far.
     message_bytes: usize,
+    /// It was read from an earlier body. It goes when anything of its stream comes again, and stays when nothing does.
+    is_earlier: bool,
 }
 
 impl Logs {
@@ -88,13 +92,15 @@ impl Logs {
         });
         let point_ns = cursors.min().flatten();
         let streams = streams.into_iter().map(|(source, resume)| StreamLog::new(source, resume)).collect();
-        Self { tty, frames: Frames::new(tty), streams, now: 0, point_ns, begun_ns: point_ns }
+        Self { tty, frames: Frames::new(tty), streams, now: 0, point_ns, begun_ns: point_ns, has_lost_place: false }
     }
 
     /// A new body begins: returns from when on to ask for it, in ns since 1970 (`None`: from the beginning). An unfinished
-    /// line comes again, and so do lines that the last body passed over on a belief that did not prove true.
+    /// line comes again, unless its container is gone, and so do lines that the last body passed over on a belief that did
+    /// not prove true.
     pub fn begin_body(&mut self) -> Option<u64> {
-        if self.has_lost_place(true) {
+        let is_in_vain = std::mem::take(&mut self.has_lost_place);
+        if self.streams.iter().any(|log| log.seen.is_waiting()) {
             self.point_ns = self.begun_ns;
         }
         let unfinished = self.streams.iter().filter_map(|log| Some(log.unfinished?.ns));
@@ -102,8 +108,8 @@ impl Logs {
         self.begun_ns = self.point_ns;
         self.frames = Frames::new(self.tty);
         for log in &mut self.streams {
-            log.drop_unfinished();
-            log.seen.begin_repeat();
+            log.unfinished.iter_mut().for_each(|line| line.is_earlier = true);
+            log.seen.begin_repeat(is_in_vain);
         }
         self.begun_ns.map(|ns| ns.saturating_sub(MARGIN_NS))
     }
@@ -174,8 +180,9 @@ impl Logs {
 
     /// Whether the lines that were read last did not come again, while others were passed over. Then another body must
     /// be read, which passes over nothing. `idle`: nothing more comes now.
-    pub fn has_lost_place(&self, idle: bool) -> bool {
-        self.streams.iter().any(|log| log.seen.is_lost() || (idle && log.seen.is_waiting()))
+    pub fn has_lost_place(&mut self, idle: bool) -> bool {
+        self.has_lost_place = self.streams.iter().any(|log| log.seen.is_lost() || (idle && log.seen.is_waiting()));
+        self.has_lost_place
     }
 
     /// Whether the engine's last message, as a probe body gives it, was read.
@@ -254,6 +261,9 @@ impl StreamLog {
     /// one's) or follows a full one (engines before 18.09 give each part its own). Else that line ended unfinished, with
     /// its process.
     fn begin(&mut self, ns: Option<u64>, point_ns: u64) {
+        if self.unfinished.is_some_and(|line| line.is_earlier) {
+            self.drop_unfinished();
+        }
         if let Some(unfinished) = &mut self.unfinished {
             if ns.is_none_or(|ns| ns == unfinished.ns) || unfinished.message_bytes >= MESSAGE_BYTES {
                 unfinished.message_bytes = 0;
@@ -265,7 +275,8 @@ impl StreamLog {
     }
 
     const fn begin_line(&mut self, ns: u64) {
-        self.unfinished = Some(Unfinished { ns, start: self.bytes.len(), cut_bytes: 0, message_bytes: 0 });
+        let start = self.bytes.len();
+        self.unfinished = Some(Unfinished { ns, start, cut_bytes: 0, message_bytes: 0, is_earlier: false });
     }
 
     /// More text of the message. As a rule it ends with the one newline.

@@ -45,14 +45,14 @@ impl Seen {
     pub fn resume(recent: &[Position]) -> Self {
         let mut seen = Self::default();
         recent.iter().for_each(|position| seen.remember(*position));
-        seen.begin_repeat();
+        seen.begin_repeat(false);
         seen
     }
 
-    /// The stream starts again, somewhere at or before the last line; unless lines were passed over in vain: then only
-    /// the remembered lines themselves count as read from now on.
-    pub fn begin_repeat(&mut self) {
-        let is_over = self.recent.is_empty() || self.is_waiting();
+    /// The stream starts again, somewhere at or before the last line; unless it was read to its end and lines were passed
+    /// over in vain: then only the remembered lines themselves count as read from now on.
+    pub fn begin_repeat(&mut self, is_in_vain: bool) {
+        let is_over = self.recent.is_empty() || (is_in_vain && self.is_waiting());
         self.repeat = if is_over { Repeat::Over } else { Repeat::Before { skipped: 0 } };
     }
 

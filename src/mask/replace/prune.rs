@@ -13,6 +13,7 @@ pub(in crate::mask) fn prune(text: &str, places: &[usize], out: &mut String) -> 
 struct Walk<'a> {
     text: &'a str,
     at: usize,
+    /// Ascending.
     places: &'a [usize],
     out: &'a mut String,
 }
@@ -114,7 +115,8 @@ impl Walk<'_> {
             bytes[start..].iter().take_while(is_part).count()
         };
         self.take(length.max(1))?;
-        Some(self.places.iter().any(|place| (start..self.at).contains(place)))
+        let next = self.places.partition_point(|place| *place < start);
+        Some(self.places.get(next).is_some_and(|place| *place < self.at))
     }
 }
 

@@ -241,3 +241,16 @@ fn near_misses_lack_their_word_or_their_check() {
     assert!(seen("ИНН 7707083893").iter().all(|one| !one.starts_with("ru_inn")));
     assert!(seen("nothing 12 of it").is_empty());
 }
+
+/// A line of a stranger must not stop the agent: each of its hits asks where it lies, and where its field begins.
+#[test]
+fn a_long_object_full_of_hits_is_gone_through_once() {
+    let members: Vec<String> = (0..20_000).map(|number| format!("\"k{number}\":\"x@y.io\"")).collect();
+    let line = format!("{{\"kept\":\"bob@x.io\",{}}}", members.join(","));
+    let began = std::time::Instant::now();
+    let masked = mask(&masker("except = [\"path:kept\"]"), &[&line]).concat();
+    assert!(masked.starts_with(r#"{"kept":"bob@x.io","k0":"[email]""#) && !masked.contains("x@y.io"));
+    let dropped = mask(&masker("except = [\"path:kept\"]\n[replace]\nemail = \"drop-field\""), &[&line]).concat();
+    assert_eq!(dropped, r#"{"kept":"bob@x.io"}"#);
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

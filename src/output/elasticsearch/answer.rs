@@ -49,17 +49,17 @@ struct Failure {
     caused_by: Option<Box<Failure>>,
 }
 
-/// Reads the answer to a bulk request of `items` documents. `rewrapped`: they were refused before and have their
-/// payload as text already, so that what is refused again is parked.
+/// Reads the answer to a bulk request of `items` documents. `rewrapped`: they were refused before, out of so many that
+/// went to their index, and have their payload as text already, so that what is refused again is parked.
 #[must_use]
-pub fn answer(response: &Response<'_>, items: usize, rewrapped: bool) -> Answer {
+pub fn answer(response: &Response<'_>, items: usize, rewrapped: Option<usize>) -> Answer {
     match response.status {
         200 => of_items(response, items, rewrapped),
         status => Answer::Whole(of_request(status, response, items)),
     }
 }
 
-fn of_items(response: &Response<'_>, sent: usize, rewrapped: bool) -> Answer {
+fn of_items(response: &Response<'_>, sent: usize, rewrapped: Option<usize>) -> Answer {
     let Ok(body) = serde_json::from_slice::<Body<'_>>(response.body) else {
         return Answer::Whole(not_an_answer(response));
     };
@@ -70,8 +70,8 @@ fn of_items(response: &Response<'_>, sent: usize, rewrapped: bool) -> Answer {
         return Answer::Whole(Verdict::Delivered);
     }
     let mut verdicts: Vec<_> = body.items.iter().map(|item| of_item(&item.create, response)).collect();
-    if rewrapped {
-        settle_rewrapped(&mut verdicts);
+    if let Some(of_index) = rewrapped {
+        settle_rewrapped(&mut verdicts, of_index);
     }
     Answer::Items(verdicts)
 }
@@ -151,11 +151,11 @@ fn of_request(status: u16, response: &Response<'_>, items: usize) -> Verdict {
     }
 }
 
-/// Documents that were refused a second time are parked; but when most of many were, the index is at fault, and
-/// they are kept.
-fn settle_rewrapped(verdicts: &mut [Verdict]) {
+/// Documents that were refused a second time are parked; but when they are many, and most of those that went to their
+/// index, the index is at fault, and they are kept.
+fn settle_rewrapped(verdicts: &mut [Verdict], of_index: usize) {
     let refused = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Rewrap { .. })).count();
-    let is_index = refused >= MANY && refused * 2 > verdicts.len();
+    let is_index = refused >= MANY && refused * 2 > of_index.max(verdicts.len());
     for verdict in verdicts {
         if let Verdict::Rewrap { reason } = verdict {
             let reason = std::mem::take(reason);
@@ -309,12 +309,12 @@ mod tests {
         #[test]
         fn only_what_is_said_to_be_stored_is_delivered(
             (status, body, sent) in (status(), body(), 1..6_usize),
-            rewrapped in any::<bool>(),
+            rewrapped in any::<Option<u8>>(),
             retry_after in prop::sample::select(&[None, Some("99999999999999999999"), Some("18446744073709551615"), Some("Sun, 99")][..]),
         ) {
             let response = Response { status, retry_after, now_ms: i64::MIN, body: &body };
             let told = told(&body, status);
-            let verdicts = match answer(&response, sent, rewrapped) {
+            let verdicts = match answer(&response, sent, rewrapped.map(usize::from)) {
                 Answer::Items(verdicts) => verdicts,
                 Answer::Whole(verdict) => vec![verdict; sent],
                 other => panic!("{other:?}"),
@@ -326,7 +326,7 @@ mod tests {
                 prop_assert!(*verdict != Verdict::Delivered || (is_new && is_counted), "{verdict:?}");
                 prop_assert!(*verdict != Verdict::Repeated || (was_there && is_counted), "{verdict:?}");
                 prop_assert!(*verdict != Verdict::Split || sent > 1);
-                prop_assert!(!rewrapped || !matches!(verdict, Verdict::Rewrap { .. }), "for ever");
+                prop_assert!(rewrapped.is_none() || !matches!(verdict, Verdict::Rewrap { .. }), "for ever");
                 prop_assert!(words(verdict).chars().count() < 300 && !words(verdict).contains('\n'));
             }
         }

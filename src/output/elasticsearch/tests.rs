@@ -118,7 +118,7 @@ fn item(status: u16, kind: &str, reason: &str) -> Value {
     }
 }
 
-fn read(status: u16, body: &str, items: usize, rewrapped: bool) -> Answer {
+fn read(status: u16, body: &str, items: usize, rewrapped: Option<usize>) -> Answer {
     let response = Response { status, retry_after: Some("7"), now_ms: 0, body: body.as_bytes() };
     answer(&response, items, rewrapped)
 }
@@ -172,7 +172,7 @@ fn every_answer_about_an_item_has_its_verdict() {
         (413, "too_large", "", "park"),
     ];
     let body = json!({"errors": true, "items": rows.map(|(status, kind, reason, _)| item(status, kind, reason))});
-    let read = read(200, &body.to_string(), rows.len(), false);
+    let read = read(200, &body.to_string(), rows.len(), None);
     assert_eq!(names(&read), rows.map(|(.., expected)| expected));
 }
 
@@ -213,9 +213,9 @@ fn every_answer_about_a_request_has_its_verdict() {
         (504, String::new(), 2, &["whole", "retry"]),
     ];
     for (status, body, items, expected) in rows {
-        assert_eq!(names(&read(status, &body, items, false)), expected, "{status} {body}");
+        assert_eq!(names(&read(status, &body, items, None)), expected, "{status} {body}");
     }
-    let Answer::Whole(Verdict::Retry { after, reason }) = read(503, "", 1, false) else { panic!("not a retry") };
+    let Answer::Whole(Verdict::Retry { after, reason }) = read(503, "", 1, None) else { panic!("not a retry") };
     assert_eq!((after, reason.as_str()), (Some(std::time::Duration::from_secs(7)), "status 503"));
 }
 
@@ -237,7 +237,7 @@ fn reasons_never_quote_the_document() {
         let cause = json!({"type": "number_format_exception", "reason": "For input string: \"SECRET\""});
         let error = json!({"type": "mapper_parsing_exception", "reason": reason, "caused_by": cause});
         let body = json!({"items": [{"create": {"status": 400, "error": error}}]});
-        let Answer::Items(verdicts) = read(200, &body.to_string(), 1, false) else { panic!("not by item") };
+        let Answer::Items(verdicts) = read(200, &body.to_string(), 1, None) else { panic!("not by item") };
         let Verdict::Rewrap { reason } = &verdicts[0] else { panic!("{verdicts:?}") };
         assert!(!reason.contains("SECRET"), "{reason}");
         assert!(
@@ -246,17 +246,27 @@ fn reasons_never_quote_the_document() {
         );
     }
     let body = json!({"error": {"type": "illegal_argument_exception", "reason": "Malformed line, but found [SECRET]"}});
-    assert!(!format!("{:?}", read(400, &body.to_string(), 1, false)).contains("SECRET"));
+    assert!(!format!("{:?}", read(400, &body.to_string(), 1, None)).contains("SECRET"));
 }
 
 #[test]
 fn what_is_refused_again_is_parked_unless_the_index_is_at_fault() {
-    let rows = [(1, 0, "park"), (9, 0, "park"), (10, 0, "hold"), (10, 10, "park"), (10, 9, "hold")];
-    for (refused, fine, expected) in rows {
+    // Refused again, stored, how many went to the index at first.
+    let rows = [
+        (1, 0, 1, "park"),
+        (9, 0, 9, "park"),
+        (10, 0, 10, "hold"),
+        (10, 10, 20, "park"),
+        (10, 9, 19, "hold"),
+        (10, 0, 20, "park"),
+        (10, 0, 10_000, "park"),
+        (200, 0, 300, "hold"),
+    ];
+    for (refused, fine, of_index, expected) in rows {
         let mut items = vec![item(400, "mapper_parsing_exception", "x"); refused];
         items.extend(vec![item(201, "", ""); fine]);
-        let read = read(200, &json!({"items": items}).to_string(), refused + fine, true);
-        assert_eq!(names(&read)[..refused], vec![expected; refused], "{refused} of {}", refused + fine);
+        let read = read(200, &json!({"items": items}).to_string(), refused + fine, Some(of_index));
+        assert_eq!(names(&read)[..refused], vec![expected; refused], "{refused} of {of_index}");
     }
 }
 

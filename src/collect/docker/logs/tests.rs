@@ -86,6 +86,23 @@ fn parts_are_joined_by_stream_and_a_dead_process_leaves_a_line() {
     assert_eq!(lines(&mut logs), [(Stream::Stdout, 8, "open".to_owned())]);
 }
 
+/// Last words without a newline, of a container that is removed before its log can be asked for again.
+#[test]
+fn an_unfinished_line_is_kept_until_it_comes_again() {
+    let last_words = frame(2, 9, b"last words");
+    for bodies in [&[][..], &[&b""[..]], &[&last_words[..], &b""[..]]] {
+        let mut logs = read(&[frame(1, 8, b"one\n"), last_words.clone()].concat());
+        assert_eq!(lines(&mut logs), [(Stream::Stdout, 8, "one".to_owned())]);
+        for body in bodies {
+            logs.begin_body();
+            logs.push(body, 100).unwrap();
+            assert_eq!(lines(&mut logs), []);
+        }
+        logs.finish_lines();
+        assert_eq!(lines(&mut logs), [(Stream::Stderr, 9, "last words".to_owned())]);
+    }
+}
+
 #[test]
 fn a_line_above_the_limit_is_cut_marked_and_counted() {
     let mut logs = both([None, None]);
@@ -133,6 +150,25 @@ fn a_silent_stream_is_moved_along_by_an_empty_chunk() {
         assert!(time_ns > BASE + 20_000_000_000);
         assert_eq!((recent.len(), chunk.input_bytes, chunk.bytes.len()), (1, 0, 0));
     }
+}
+
+/// The engine goes away before the remembered lines came, among them, and when one stream has come to where it was.
+#[test]
+fn a_body_that_breaks_off_while_lines_come_again_is_read_again_without_repeats() {
+    let body = |numbers: std::ops::Range<u64>| {
+        let both = |ns| [frame(1, 2 * ns, b"out\n"), frame(2, 2 * ns + 1, b"err\n")].concat();
+        numbers.flat_map(both).collect::<Vec<u8>>()
+    };
+    let mut logs = read(&body(0..300));
+    assert_eq!(lines(&mut logs).len(), 600);
+    for end in [200, 250, 299, 300, 301] {
+        logs.begin_body();
+        logs.push(&body(0..end), 100).unwrap();
+        assert_eq!(lines(&mut logs).len(), if end > 300 { 2 } else { 0 });
+    }
+    logs.begin_body();
+    logs.push(&body(0..310), 100).unwrap();
+    assert_eq!(lines(&mut logs).len(), 18);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn second_reading(times: &[u64], first: usize, from: usize) -> Vec<usize> {
     let mut seen = Seen::resume(&seen.recent());
     let mut admitted: Vec<_> = (from..times.len()).filter(|index| seen.admit(positions[*index])).collect();
     if seen.is_waiting() {
-        seen.begin_repeat();
+        seen.begin_repeat(true);
         admitted.extend((from..times.len()).filter(|index| seen.admit(positions[*index])));
     }
     admitted
