@@ -33,7 +33,7 @@ use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detect::{DETECTORS, Detector, Search, pem};
+use detect::{DETECTORS, Detector, pem};
 pub use detect::{Miss, Why};
 use rewrite::{Buffers, Rewriter, Rules};
 
@@ -342,7 +342,10 @@ impl Masker {
         fields: &'a MaskedFields,
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
-        scratch.restart(self.names.len(), &self.rules.search);
+        scratch.restart(self.names.len());
+        if self.enabled {
+            scratch.buffers.look.restart(text, &self.rules.search);
+        }
         let mut lines = Lines::default();
         for (index, record) in records.items.iter().enumerate() {
             let next = records.items.get(index + 1);
@@ -377,9 +380,9 @@ impl Masker {
 
     fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Fate {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { search, rules, .. } = &self.rules;
+        let rules = &self.rules.rules;
         let (start, end) = (record.start as usize, record.end as usize);
-        let signs = buffers.look.within(text, start, end, search);
+        let signs = buffers.look.within(start, end);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
             return Fate::Same;
@@ -422,7 +425,7 @@ impl Scratch {
         scratch
     }
 
-    fn restart(&mut self, names: usize, search: &Search) {
+    fn restart(&mut self, names: usize) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
@@ -432,7 +435,6 @@ impl Scratch {
         self.dropped.clear();
         self.dropped.resize(names, 0);
         self.buffers.trace.restart();
-        self.buffers.look.restart(search);
     }
 
     /// Writes `written` instead of a whole line.

@@ -52,7 +52,6 @@ fn pruned(
 fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
     let (first, before) = (out.len(), String::new());
     let mut walk = Walk {
-        chunk: text,
         text: &text[..end],
         start,
         at: start,
@@ -84,8 +83,6 @@ const MOST_PRUNINGS: u32 = 8;
 const SEEN_BEFORE: usize = 4 * NEAR;
 
 struct Walk<'a> {
-    /// What the look sees: all of it, since it seeks ahead of this object.
-    chunk: &'a str,
     /// Ends with the object.
     text: &'a str,
     /// Where the object begins.
@@ -108,7 +105,7 @@ impl Walk<'_> {
     /// to a number that it then tells.
     fn next_place(&self, end: usize, rewriter: &mut Rewriter<'_>) -> Option<usize> {
         let is_near = self.is_near_masked(self.at) && self.at < end;
-        if is_near { Some(self.at) } else { rewriter.place(self.chunk, self.at, end) }
+        if is_near { Some(self.at) } else { rewriter.place(self.at, end) }
     }
 
     fn is_near_masked(&self, at: usize) -> bool {
@@ -155,7 +152,7 @@ impl Walk<'_> {
         let is_key = self.skip_colon();
         let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
         let is_near = self.is_near_masked(start);
-        if rewriter.look(self.chunk, start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
+        if rewriter.look(start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
             self.see_before(start);
             let (raw, before) = (&self.text[start..end], self.before.as_str());
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
@@ -231,7 +228,7 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if !rewriter.look(self.chunk, start, end, self.is_near_masked(start)) || self.is_left(start, rewriter) {
+        if !rewriter.look(start, end, self.is_near_masked(start)) || self.is_left(start, rewriter) {
             return Ok(());
         }
         self.see_before(start);

@@ -1,10 +1,10 @@
 //! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
-use super::detect::{DETECTORS, Found, PERSONAL, RANDOM, SECRET, Search, Set, Span};
+use super::detect::{DETECTORS, Found, PERSONAL, RANDOM, SECRET, Search, Set, Signs, Span};
 use super::escapes::{Undone, has_units, undo_level};
 use super::keys::Kind;
-use super::look::{Look, Signs};
+use super::look::Look;
 use super::path::Path;
 use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
@@ -135,7 +135,7 @@ impl<'a> Rewriter<'a> {
         pruned.clear();
         prune(object, &places, &mut pruned).ok_or(Held)?;
         let look = std::mem::take(&mut self.buffers.look);
-        self.buffers.look.restart(&self.rules.search);
+        self.buffers.look.restart(&pruned, &self.rules.search);
         let result = mask(&pruned, self, out);
         self.buffers.look = look;
         if !result? {
@@ -177,19 +177,19 @@ impl<'a> Rewriter<'a> {
         Ok(spans.iter().find(is_whole).map(|span| span.row))
     }
 
-    /// The first place in `start..end` of `text` from which on an object must be examined.
-    pub(super) fn place(&mut self, text: &str, start: usize, end: usize) -> Option<usize> {
+    /// The first place in `start..end` of the chunk from which on an object must be examined.
+    pub(super) fn place(&mut self, start: usize, end: usize) -> Option<usize> {
         if self.rules.rules.is_empty() {
-            return self.buffers.look.place(text, start, end, &self.rules.search);
+            return self.buffers.look.place(start, end);
         }
         (start < end).then_some(start)
     }
 
-    /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined. `is_near`: also for what
+    /// Whether `start..end` of the chunk, a number or the inside of a JSON string, must be examined. `is_near`: also for what
     /// words tell.
-    pub(super) fn look(&mut self, text: &str, start: usize, end: usize, is_near: bool) -> bool {
+    pub(super) fn look(&mut self, start: usize, end: usize, is_near: bool) -> bool {
         let Rules { search, rules, .. } = self.rules;
-        let signs = self.buffers.look.within(text, start, end, search);
+        let signs = self.buffers.look.within(start, end);
         self.set = set_of(signs, search.wanted);
         if is_near {
             self.set = self.set.union(search.told());

@@ -104,8 +104,15 @@ const LEADS: [bool; 256] = {
     leads
 };
 
-/// The next escape at or after `from`. It sees texts that still have JSON's own escapes.
-pub(super) fn seek_escape(bytes: &[u8], from: usize) -> Option<usize> {
+/// Whether an escape begins at `at`, of which a backslash before it is no part. It sees texts that still have JSON's own
+/// escapes.
+pub(super) fn is_escape(bytes: &[u8], at: usize) -> bool {
+    let goes_on = bytes[at] == b'\\' && at > 0 && bytes[at - 1] == b'\\';
+    !goes_on && escape(bytes, at).is_some()
+}
+
+/// The next escape at or after `from`.
+fn seek_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         at += memchr3(b'\\', b'%', b'&', bytes.get(at..)?)?;

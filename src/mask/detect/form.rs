@@ -1,10 +1,10 @@
 //! Numbers and words of a fixed form, `###-##-####`, proved by a check and by words before them; and numbers of a freer
-//! form, proved by code. Three passes for all: over stretches of digits and what stands between them, over words with
-//! digits in them, and over codes in groups; what is shorter is never looked at. Knows no country's rules.
+//! form, proved by code. Told by stretches of digits and what stands between them, by words with digits in them, and by
+//! the beginnings of codes in groups. Knows no country's rules.
 
 use super::edges::{follows_escape, is_word, starts_word};
-use super::near::Near;
-use super::scan::{self, Class};
+use super::near::{NEAR, Near};
+use super::scan::{self, FEWEST_DIGITS, FEWEST_WORD_DIGITS, SHORTEST_WORD, Sign};
 use super::{Found, Miss, Set, Why};
 
 /// No form has more digits in a row.
@@ -13,23 +13,11 @@ const LONGEST_RUN: usize = 20;
 /// No form has more digits and letters.
 const LONGEST: usize = 32;
 
-/// A form without a stretch of so many digits, and what stands between them, has a word of [`SHORTEST_WORD`].
-const SHORTEST_STRETCH: usize = 6;
-
 /// What may follow a run of digits: a space, one of `()*+,-./`, anything else.
 const FOLLOWERS: usize = 10;
 
-/// Letters and digits in a row.
-const SHORTEST_WORD: usize = 9;
-
-/// So many of them digits.
-const WORD_DIGITS: usize = 2;
-
 /// A longer word is no number of any kind.
 const LONGEST_WORD: usize = 96;
-
-/// A code in groups of capitals and digits has so many of them at least, with what stands between.
-const SHORTEST_CODE: usize = 18;
 
 /// Judges what has its first run of digits at `start..end`. Looks at a bounded stretch only.
 pub(in crate::mask) type Judge = fn(bytes: &[u8], start: usize, end: usize) -> Option<Number>;
@@ -48,7 +36,7 @@ pub(in crate::mask) struct Number {
 pub(in crate::mask) enum Asked {
     /// All in a stretch.
     Stretch,
-    /// All in a code in groups.
+    /// The first of a code in groups.
     Code,
     /// The first of a word of at least so many letters and digits.
     Word(usize),
@@ -62,7 +50,10 @@ pub(super) struct Forms {
     stretches: [[Vec<Form>; FOLLOWERS]; LONGEST_RUN + 1],
     /// Those that are told by a word, by its length.
     words: [Vec<Form>; LONGEST + 1],
-    free: Vec<Free>,
+    of_stretches: Vec<Free>,
+    of_codes: Vec<Free>,
+    /// With how long a word is at least.
+    of_words: Vec<(usize, Free)>,
     near: Vec<Near>,
 }
 
@@ -77,11 +68,10 @@ struct Form {
     near: Option<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Free {
     row: usize,
     judge: Judge,
-    asked: &'static [Asked],
     /// In `Forms::near`.
     near: Option<usize>,
 }
@@ -91,8 +81,15 @@ type Show<'a> = dyn FnMut(usize, Option<usize>, usize, usize) + 'a;
 
 impl Default for Forms {
     fn default() -> Self {
-        let (stretches, words) = (Default::default(), std::array::from_fn(|_| Vec::new()));
-        Self { rows: Set::default(), stretches, words, free: Vec::new(), near: Vec::new() }
+        Self {
+            rows: Set::default(),
+            stretches: Default::default(),
+            words: std::array::from_fn(|_| Vec::new()),
+            of_stretches: Vec::new(),
+            of_codes: Vec::new(),
+            of_words: Vec::new(),
+            near: Vec::new(),
+        }
     }
 }
 
@@ -111,9 +108,9 @@ impl Forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
             let form = |anchor| Form { row, pattern, anchor, check, near };
-            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, WORD_DIGITS, is_of_word) {
+            if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, FEWEST_WORD_DIGITS, is_of_word) {
                 self.words[end - start].push(form(start));
-            } else if let Some((start, end)) = first_run(pattern, SHORTEST_STRETCH, SHORTEST_STRETCH, is_of_stretch) {
+            } else if let Some((start, end)) = first_run(pattern, FEWEST_DIGITS, FEWEST_DIGITS, is_of_stretch) {
                 let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
                 let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
                 self.stretches[run][follower(pattern.get(digit + run))].push(form(digit));
@@ -132,8 +129,14 @@ impl Forms {
         near: &'static [&'static str],
     ) {
         self.rows.insert(row);
-        let near = self.insert_near(near);
-        self.free.push(Free { row, judge, asked, near });
+        let free = Free { row, judge, near: self.insert_near(near) };
+        for one in asked {
+            match *one {
+                Asked::Stretch => self.of_stretches.push(free),
+                Asked::Code => self.of_codes.push(free),
+                Asked::Word(least) => self.of_words.push((least, free)),
+            }
+        }
     }
 
     fn insert_near(&mut self, words: &'static [&'static str]) -> Option<usize> {
@@ -147,55 +150,18 @@ impl Forms {
         self.rows
     }
 
-    /// The next hit that a stretch tells of, its telling words sought further away than [`Forms::find`] does.
-    pub(super) fn seek_stretch(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let mut at = from;
-        while let Some(start) = next_stretch(bytes, at) {
-            for run in runs(Class::Number, bytes, start) {
-                at = run.1;
-                let mut is_hit = false;
-                self.in_run(bytes, run, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
-                if is_hit {
-                    return Some(run.0);
-                }
+    /// The rows of what a sign may tell of, their words sought further away than [`Forms::find`] does. `is_within`: they
+    /// may stand before `bytes`.
+    #[inline]
+    pub(super) fn seen(&self, bytes: &[u8], is_within: bool, sign: (Sign, usize, usize)) -> Set {
+        let mut rows = Set::default();
+        self.told(bytes, sign, &mut |row, near, begin, _| {
+            let may_be = |near: usize| (is_within && begin < NEAR) || self.near[near].may_lead_to(bytes, begin);
+            if near.is_none_or(may_be) {
+                rows.insert(row);
             }
-        }
-        None
-    }
-
-    /// The same for words.
-    pub(super) fn seek_word(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let mut at = from;
-        loop {
-            let (start, end) = next_word(bytes, at)?;
-            let mut is_hit = false;
-            self.in_word(bytes, start, end, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
-            if is_hit {
-                return Some(start);
-            }
-            at = end;
-        }
-    }
-
-    /// The same for codes in groups.
-    pub(super) fn seek_code(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let mut at = from;
-        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
-            at = start + SHORTEST_CODE;
-            for run in runs(Class::Capital, bytes, start) {
-                at = at.max(run.1);
-                let mut is_hit = false;
-                self.ask(bytes, run, is_code, &mut |_, near, begin, _| is_hit |= self.may_be(near, bytes, begin));
-                if is_hit {
-                    return Some(run.0);
-                }
-            }
-        }
-        None
-    }
-
-    fn may_be(&self, near: Option<usize>, bytes: &[u8], begin: usize) -> bool {
-        near.is_none_or(|near| self.near[near].may_lead_to(bytes, begin))
+        });
+        rows
     }
 
     /// All hits; `before` is what stands before `text` in its record.
@@ -208,48 +174,50 @@ impl Forms {
                 } else {
                     found.begin(row)
                 }
-                found.push(begin, end);
+                found.push_apart(begin, end);
             }
         };
-        let mut at = 0;
-        while let Some(start) = next_stretch(bytes, at) {
-            for run in runs(Class::Number, bytes, start) {
-                at = run.1;
-                self.in_run(bytes, run, &mut show);
-            }
+        scan::walk(bytes, |sign, start, end| self.told(bytes, (sign, start, end), &mut show));
+    }
+
+    /// What a sign tells of.
+    #[inline]
+    fn told(&self, bytes: &[u8], (sign, start, end): (Sign, usize, usize), show: &mut Show<'_>) {
+        match sign {
+            Sign::Stretch => self.in_stretch(bytes, start, end, show),
+            Sign::Word => self.in_word(bytes, start, end, show),
+            Sign::Code => self.of_codes.iter().for_each(|free| free.ask(bytes, (start + 2, end), show)),
+            _ => {}
         }
-        at = 0;
-        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
-            at = start + SHORTEST_CODE;
-            for run in runs(Class::Capital, bytes, start) {
-                at = at.max(run.1);
-                self.ask(bytes, run, is_code, &mut show);
+    }
+
+    /// What the runs of digits in a stretch may be.
+    fn in_stretch(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
+        let mut at = start;
+        while let Some((from, to)) = next_digits(bytes, at, end) {
+            at = to;
+            if let Some(other) = date_end(bytes, from, to).or_else(|| address_end(bytes, from, to)) {
+                at = other;
+                continue;
             }
-        }
-        at = 0;
-        while let Some((start, end)) = next_word(bytes, at) {
-            at = end;
-            self.in_word(bytes, start, end, &mut show);
+            for form in self.of_run(bytes, (from, to)) {
+                if let Some((begin, end)) = form.matched(bytes, from) {
+                    show(form.row, form.near, begin, end);
+                }
+            }
+            self.of_stretches.iter().for_each(|free| free.ask(bytes, (from, to), show));
         }
     }
 
     /// The forms that a run of digits in a stretch may begin.
-    fn of_run(&self, bytes: &[u8], (from, to): (usize, usize)) -> impl Iterator<Item = &Form> {
-        let by_follower = self.stretches.get(to - from).map(|forms| &forms[follower(bytes.get(to))]);
-        by_follower.into_iter().flatten()
-    }
-
-    /// What a run of digits in a stretch may be.
-    fn in_run(&self, bytes: &[u8], (from, to): (usize, usize), show: &mut Show<'_>) {
-        for form in self.of_run(bytes, (from, to)) {
-            if let Some((begin, end)) = form.matched(bytes, from) {
-                show(form.row, form.near, begin, end);
-            }
-        }
-        self.ask(bytes, (from, to), |asked| asked == Asked::Stretch, show);
+    fn of_run(&self, bytes: &[u8], (from, to): (usize, usize)) -> &[Form] {
+        self.stretches.get(to - from).map_or(&[], |forms| &forms[follower(bytes.get(to))])
     }
 
     fn in_word(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
+        if end - start > LONGEST_WORD {
+            return;
+        }
         // The letter of an escape before a word is none of its own.
         let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
         for form in self.words.get(end - start).into_iter().flatten() {
@@ -257,16 +225,9 @@ impl Forms {
                 show(form.row, form.near, begin, end);
             }
         }
-        if let Some(digits) = next_digits(bytes, start, end) {
-            self.ask(bytes, digits, |asked| matches!(asked, Asked::Word(least) if end - start >= least), show);
-        }
-    }
-
-    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), is_asked: impl Fn(Asked) -> bool, show: &mut Show<'_>) {
-        for free in self.free.iter().filter(|free| free.asked.iter().any(|asked| is_asked(*asked))) {
-            if let Some(number) = (free.judge)(bytes, start, end) {
-                let near = if number.is_sure { None } else { free.near };
-                show(free.row, near, number.begin, number.end);
+        for (_, free) in self.of_words.iter().filter(|(least, _)| end - start >= *least) {
+            if let Some(digits) = next_digits(bytes, start, end) {
+                free.ask(bytes, digits, show);
             }
         }
     }
@@ -274,27 +235,21 @@ impl Forms {
     /// What has a row's form, and either the check or a telling word, but not both.
     pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
         let bytes = text.as_bytes();
-        let mut at = 0;
-        while let Some(start) = next_stretch(bytes, at) {
-            for run in runs(Class::Number, bytes, start) {
-                at = run.1;
-                self.of_run(bytes, run).for_each(|form| self.miss_of_form(bytes, form, run.0, visit));
-                self.misses_of_free(bytes, run, |asked| asked == Asked::Stretch, visit);
+        scan::walk(bytes, |sign, start, end| match sign {
+            Sign::Stretch => {
+                let mut at = start;
+                while let Some((from, to)) = next_digits(bytes, at, end) {
+                    at = to;
+                    self.of_run(bytes, (from, to)).iter().for_each(|form| self.miss_of_form(bytes, form, from, visit));
+                    self.of_stretches.iter().for_each(|free| self.miss_of_free(bytes, free, (from, to), visit));
+                }
             }
-        }
-        at = 0;
-        while let Some(start) = scan::next_run(Class::Capital, bytes, at, SHORTEST_CODE) {
-            at = start + SHORTEST_CODE;
-            for run in runs(Class::Capital, bytes, start) {
-                at = at.max(run.1);
-                self.misses_of_free(bytes, run, is_code, visit);
+            Sign::Word => self.misses_of_word(bytes, start, end, visit),
+            Sign::Code => {
+                self.of_codes.iter().for_each(|free| self.miss_of_free(bytes, free, (start + 2, end), visit));
             }
-        }
-        at = 0;
-        while let Some((start, end)) = next_word(bytes, at) {
-            at = end;
-            self.misses_of_word(bytes, start, end, visit);
-        }
+            _ => {}
+        });
     }
 
     fn misses_of_word(&self, bytes: &[u8], start: usize, end: usize, visit: &mut dyn FnMut(Miss)) {
@@ -302,8 +257,8 @@ impl Forms {
         let forms = self.words.get(end - start).into_iter().flatten();
         forms.for_each(|form| self.miss_of_form(bytes, form, start, visit));
         if let Some(digits) = next_digits(bytes, start, end) {
-            let is_asked = |asked| matches!(asked, Asked::Word(least) if end - start >= least);
-            self.misses_of_free(bytes, digits, is_asked, visit);
+            let free = self.of_words.iter().filter(|(least, _)| end - start >= *least);
+            free.for_each(|(_, free)| self.miss_of_free(bytes, free, digits, visit));
         }
     }
 
@@ -318,14 +273,8 @@ impl Forms {
     }
 
     /// What no form has, its judge has judged whole: only its word can be lacking.
-    fn misses_of_free(
-        &self,
-        bytes: &[u8],
-        digits: (usize, usize),
-        is_asked: impl Fn(Asked) -> bool,
-        visit: &mut dyn FnMut(Miss),
-    ) {
-        self.ask(bytes, digits, is_asked, &mut |row, near, begin, end| {
+    fn miss_of_free(&self, bytes: &[u8], free: &Free, digits: (usize, usize), visit: &mut dyn FnMut(Miss)) {
+        free.ask(bytes, digits, &mut |row, near, begin, end| {
             if !self.is_led_to(near, bytes, begin) {
                 visit(Miss { row, at: begin..end, why: Why::Word });
             }
@@ -337,22 +286,41 @@ impl Forms {
     }
 }
 
-/// Where the next stretch with enough digits to be a number begins.
-fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let start = scan::next_run(Class::Number, bytes, at, SHORTEST_STRETCH)?;
-        let stretch = bytes[start..].iter().take_while(|&&byte| Class::Number.has(byte));
-        let mut digits = 0;
-        let few = stretch.take_while(|byte| {
-            digits += usize::from(byte.is_ascii_digit());
-            digits < SHORTEST_STRETCH
-        });
-        at = start + few.count();
-        if digits == SHORTEST_STRETCH {
-            return Some(start);
+impl Free {
+    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
+        if let Some(number) = (self.judge)(bytes, start, end) {
+            let near = if number.is_sure { None } else { self.near };
+            show(self.row, near, number.begin, number.end);
         }
     }
+}
+
+/// Where a day, `2025-06-05`, ends whose year is there: in logs the most frequent of all stretches.
+#[inline]
+fn date_end(bytes: &[u8], from: usize, to: usize) -> Option<usize> {
+    let [b'-', m0, m1, b'-', d0, d1] = bytes.get(to..to + 6)? else { return None };
+    let is_day = to - from == 4 && [m0, m1, d0, d1].into_iter().all(u8::is_ascii_digit);
+    (is_day && !bytes.get(to + 6).is_some_and(u8::is_ascii_digit)).then_some(to + 6)
+}
+
+/// Where the address of a machine, `192.0.2.1`, ends whose first part is there. A longer row of numbers is none.
+#[inline]
+fn address_end(bytes: &[u8], from: usize, to: usize) -> Option<usize> {
+    let is_part = |from: usize, to: usize| match &bytes[from..to] {
+        [_] => true,
+        [first, _] => *first != b'0',
+        [first @ b'1'..=b'2', rest @ ..] if rest.len() == 2 => *first == b'1' || rest <= b"55".as_slice(),
+        _ => false,
+    };
+    let (mut begin, mut end) = (from, to);
+    for _ in 0..3 {
+        if bytes.get(end) != Some(&b'.') || !is_part(begin, end) {
+            return None;
+        }
+        (begin, end) = next_digits(bytes, end + 1, (end + 2).min(bytes.len()))?;
+    }
+    let goes_on = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+    (is_part(begin, end) && !goes_on).then_some(end)
 }
 
 fn follower(byte: Option<&u8>) -> usize {
@@ -360,35 +328,6 @@ fn follower(byte: Option<&u8>) -> usize {
         Some(b' ') => 0,
         Some(mark @ b'('..=b'/') => usize::from(mark - b'(') + 1,
         _ => FOLLOWERS - 1,
-    }
-}
-
-/// The runs of digits in the run of `class` that begins at `start`.
-fn runs(class: Class, bytes: &[u8], start: usize) -> impl Iterator<Item = (usize, usize)> {
-    let mut at = start;
-    std::iter::from_fn(move || {
-        let others = bytes[at..].iter().take_while(|&&byte| class.has(byte) && !byte.is_ascii_digit()).count();
-        let from = at + others;
-        at = from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        (at > from).then_some((from, at))
-    })
-}
-
-fn is_code(asked: Asked) -> bool {
-    asked == Asked::Code
-}
-
-/// The next word of letters and digits.
-fn next_word(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    loop {
-        let start = scan::next_run(Class::Word, bytes, at, SHORTEST_WORD)?;
-        let end = start + bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        let digits = bytes[start..end].iter().filter(|byte| byte.is_ascii_digit()).take(WORD_DIGITS);
-        if end - start <= LONGEST_WORD && digits.count() == WORD_DIGITS {
-            return Some((start, end));
-        }
-        at = end;
     }
 }
 
@@ -400,12 +339,12 @@ fn next_digits(bytes: &[u8], from: usize, until: usize) -> Option<(usize, usize)
 }
 
 /// The first run of at least so many classes of a kind in a pattern, so many of them digits.
-fn first_run(pattern: &[u8], least: usize, digits: usize, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
+fn first_run(pattern: &[u8], least: u32, digits: u32, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
     let mut start = 0;
     for (at, &class) in pattern.iter().chain(&[0]).enumerate() {
         if !is_of_kind(class) {
             let count = pattern[start..at].iter().filter(|&&class| is_digit(class)).count();
-            if at - start >= least && count >= digits {
+            if at - start >= least as usize && count >= digits as usize {
                 return Some((start, at));
             }
             start = at + 1;

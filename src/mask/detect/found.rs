@@ -47,6 +47,14 @@ impl Found {
         self.push_quoted(start, end, None);
     }
 
+    /// The same, unless it begins within the last hit of the same row.
+    pub(super) fn push_apart(&mut self, start: usize, end: usize) {
+        let last = self.spans.iter().rev().find(|span| span.row == self.row);
+        if last.is_none_or(|last| last.end <= start) {
+            self.push(start, end);
+        }
+    }
+
     /// The same, with quotes for the tag.
     pub(in crate::mask) fn push_quoted(&mut self, start: usize, end: usize, quote: Option<Quote>) {
         self.spans.push(Span { start, end, row: self.row, is_told: self.is_told, quote, joined: false });
@@ -55,11 +63,6 @@ impl Found {
     /// Adds a stretch that holds a hit of a row, and may hold more than its value.
     pub(super) fn push_around(&mut self, start: usize, end: usize, row: usize) {
         self.spans.push(Span { start, end, row, is_told: false, quote: None, joined: true });
-    }
-
-    /// Whether a hit is exactly there.
-    pub(super) fn covers(&self, at: &std::ops::Range<usize>) -> bool {
-        self.spans.iter().any(|span| span.start == at.start && span.end == at.end)
     }
 
     /// Forgets all hits.

@@ -28,12 +28,11 @@ use std::sync::LazyLock;
 
 pub(super) use checks::passes_luhn;
 pub(super) use edges::{is_word, starts_word};
-pub(super) use encoded::seek as seek_base64;
 pub(super) use form::Judge;
 pub(super) use found::{Found, Span};
 pub use misses::{Miss, Why};
 pub(super) use near::NEAR;
-pub(super) use search::Search;
+pub(super) use search::{Search, Signs};
 pub(super) use secrets::{is_harmless, is_random, pem};
 
 use super::keys::Keys;
@@ -95,10 +94,10 @@ impl Group {
 pub(super) enum Finder {
     /// By code of its own.
     Own {
-        /// The next place at or after `from` that may be a hit. It sees many lines at once, and escapes as they stand
-        /// in JSON: it may be wrong, but must not pass over anything that `find` would find once escapes are undone.
-        /// (An escaped ASCII character, `\u0040`, is not its concern: such lines are always examined.)
-        seek: fn(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize>,
+        /// What tells of a hit. It sees many lines at once, and escapes as they stand in JSON: it may be wrong, but must
+        /// not pass over anything that `find` would find once escapes are undone. (An escaped ASCII character, `\u0040`,
+        /// is not its concern: such lines are always examined.)
+        seen: &'static [Seen],
         /// Every hit in one text without escapes. Time linear in the text's length.
         find: fn(text: &str, keys: &Keys, found: &mut Found),
     },
@@ -129,6 +128,27 @@ pub(super) enum Finder {
     /// A word that begins, or is told, by a prefix.
     Token { prefixes: &'static [&'static str], check: token::Check },
 }
+
+/// By what a hit may be told in a first look.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// An `=` or `:` behind a name of the keys.
+    Name,
+    /// An `@` for which this holds.
+    At(IsPlace),
+    /// A place in Base64 for which this holds.
+    Base64(IsPlace),
+    /// One of these words, if this holds for it.
+    Words(&'static [&'static str], IsPlace),
+    /// By a pass of its own: the next place at or after `from`.
+    Pass(Pass),
+}
+
+/// Whether a place may be of a hit.
+pub(super) type IsPlace = fn(bytes: &[u8], at: usize) -> bool;
+
+/// See [`Seen::Pass`].
+pub(super) type Pass = fn(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize>;
 
 impl std::fmt::Debug for Finder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -172,6 +192,8 @@ pub(super) fn is_tag(text: &[u8]) -> bool {
 pub(super) struct Set(u128);
 
 impl Set {
+    pub(super) const NONE: Self = Self(0);
+
     pub(super) const fn of(row: usize) -> Self {
         Self(1 << row)
     }

@@ -1,7 +1,7 @@
 //! Values of names that say whose they are: `first_name`, `ФИО`, `паспорт`. Names of people cannot be told otherwise.
 
-use super::secrets::{find_kind, seek_name};
-use super::{Detector, Finder, Group};
+use super::secrets::find_kind;
+use super::{Detector, Finder, Group, Seen};
 use crate::mask::keys::Kind;
 
 pub(super) static ROWS: &[Detector] = &[Detector {
@@ -11,7 +11,7 @@ pub(super) static ROWS: &[Detector] = &[Detector {
     default: true,
     proof: "the name before it",
     source: "names that services use",
-    finder: Finder::Own { seek: seek_name, find: |text, keys, found| find_kind(text, keys, found, Kind::is_personal) },
+    finder: Finder::Own { seen: &[Seen::Name], find: |text, keys, found| find_kind(text, keys, found, Kind::is_personal) },
     masked: &[
         ("ФИО: Иванов Иван Иванович, вход", "ФИО: [personal], вход"),
         ("first_name=Bob last_name='Van Dyke' x", "first_name=[personal] last_name='[personal]' x"),

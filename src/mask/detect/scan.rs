@@ -1,96 +1,238 @@
-//! Long runs of bytes of one class, found 64 bytes at a time: most of a log is none, and is passed over at the speed of
-//! memory. Knows no detector.
+//! One pass over a text for all that may be something: 64 bytes at a time, a bit for each byte and kind, and out of the
+//! bits where names end, stretches of digits begin, and the like. Most of a log has no such place and is passed over
+//! without a look at its single bytes. Knows no detector.
 
 use wide::u8x16;
 
 /// Bytes looked at together: as many as a mask has bits.
 const BLOCK: usize = 64;
 
-/// The longest run that can be asked for.
-pub(super) const LONGEST: usize = BLOCK;
+/// A stretch is at least so long, and has so many digits.
+pub(super) const FEWEST_DIGITS: u32 = 6;
 
-/// A class of bytes.
+/// A word that is a number is at least so long.
+pub(super) const SHORTEST_WORD: u32 = 9;
+
+/// And has so many digits.
+pub(super) const FEWEST_WORD_DIGITS: u32 = 2;
+
+/// What may be something, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Digits, the space, and `()*+,-./`: all that numbers are written with.
-    Number,
-    /// ASCII letters and digits.
+pub(super) enum Sign {
+    /// An `=` or `:`, but not of a time.
+    Assignment,
+    /// Digits, spaces, and `()*+,-./`: six or more, six of them digits.
+    Stretch,
+    /// ASCII letters and digits: nine or more, two of them digits.
     Word,
-    /// Capitals, digits, spaces and dashes: how codes are written in groups.
-    Capital,
+    /// Two capitals, then two digits.
+    Code,
+    /// An `@`.
+    At,
+    /// A backslash, `%` or `&`.
+    Escape,
+    /// The first byte of a character that may look like one of ASCII, or be invisible.
+    Lead,
+    /// Letters, digits, `+` and `/`: 32 in a row. Told once a block.
+    Base64,
 }
 
-impl Class {
-    pub(super) const fn has(self, byte: u8) -> bool {
-        match self {
-            Self::Number => matches!(byte, b' ' | b'('..=b'9'),
-            Self::Word => byte.is_ascii_alphanumeric(),
-            Self::Capital => matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'),
-        }
+/// Shows all signs in `bytes`, and where each begins and ends. Block by block in order, in a block kind by kind.
+pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Sign, usize, usize)) {
+    let mut blocks = Blocks { bytes, at: 0, before: Kinds::default(), this: kinds_at(bytes, 0), next: Kinds::default() };
+    while blocks.at < bytes.len() {
+        blocks.next = kinds_at(bytes, blocks.at + BLOCK);
+        blocks.signs(&mut visit);
+        blocks.at += BLOCK;
+        (blocks.before, blocks.this) = (blocks.this, blocks.next);
     }
+}
 
-    /// A bit for each byte, the first one lowest.
+/// Three blocks, of which the middle one is looked at.
+struct Blocks<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    before: Kinds,
+    this: Kinds,
+    next: Kinds,
+}
+
+impl Blocks<'_> {
     #[inline]
-    fn mask(self, block: &[u8; BLOCK]) -> u64 {
-        match self {
-            Self::Number => sixteens(block, |bytes| within(bytes, b'(', b'9') | equal(bytes, b' ')),
-            Self::Capital => sixteens(block, |bytes| {
-                within(bytes, b'A', b'Z') | within(bytes, b'0', b'9') | equal(bytes, b' ') | equal(bytes, b'-')
-            }),
-            Self::Word => sixteens(block, |bytes| {
-                // Sets the bit that tells the cases of letters apart.
-                within(bytes, b'0', b'9') | within(bytes | u8x16::splat(0x20), b'a', b'z')
-            }),
+    fn signs(&self, visit: &mut impl FnMut(Sign, usize, usize)) {
+        let Self { at, this, .. } = *self;
+        let beyond = if this.beyond == 0 { 0 } else { leads(&block_at(self.bytes, at)) };
+        for (sign, mask) in [
+            (Sign::Assignment, self.assignments()),
+            (Sign::At, this.at),
+            (Sign::Escape, this.escape),
+            (Sign::Code, self.codes()),
+            (Sign::Lead, beyond),
+            (Sign::Base64, self.base64()),
+        ] {
+            bits(mask).for_each(|bit| visit(sign, at + bit, at + bit + 1));
+        }
+        self.runs(|kinds| kinds.number, is_number, (FEWEST_DIGITS, FEWEST_DIGITS), |start, end| {
+            visit(Sign::Stretch, start, end);
+        });
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+        self.runs(Kinds::word, is_letter, (SHORTEST_WORD, FEWEST_WORD_DIGITS), |start, end| {
+            visit(Sign::Word, start, end);
+        });
+    }
+
+    /// In `12:34:56` digits stand before it, behind an assignment or more digits.
+    fn assignments(&self) -> u64 {
+        let Self { before, this, .. } = self;
+        let further = shift(before.digit | before.assignment, this.digit | this.assignment, 2);
+        this.assignment & !(shift(before.digit, this.digit, 1) & further)
+    }
+
+    fn codes(&self) -> u64 {
+        let capitals = join(self.this.capital, self.next.capital);
+        let digits = join(self.this.digit, self.next.digit);
+        (capitals & capitals >> 1 & digits >> 2 & digits >> 3) as u64
+    }
+
+    /// Where a block is full from a multiple of sixteen on: 64 in a row fill two such parts of one block.
+    fn base64(&self) -> u64 {
+        let all = self.this.word() | self.this.plus;
+        let pairs = all & all >> 16;
+        let full = |part: &u32| (pairs >> (16 * part)) as u16 == u16::MAX;
+        (0..3).find(full).map_or(0, |part| 1 << (16 * part))
+    }
+
+    /// Shows the runs of a kind that begin in the block, so long and with so many digits.
+    #[inline]
+    fn runs(
+        &self,
+        mask: impl Fn(&Kinds) -> u64,
+        is_of_kind: impl Fn(u8) -> bool,
+        (least, digits): (u32, u32),
+        mut visit: impl FnMut(usize, usize),
+    ) {
+        let all = join(mask(&self.this), mask(&self.next));
+        let starts = long_runs(all, least) as u64 & !shift(mask(&self.before), mask(&self.this), 1);
+        for start in bits(starts) {
+            let length = (!(all >> start)).trailing_zeros() as usize;
+            let from = self.at + start;
+            // The window ends before the run does.
+            let is_cut = start + length == 2 * BLOCK;
+            let end = from + length;
+            let rest = if is_cut { self.bytes.get(end..).unwrap_or_default() } else { &[] };
+            let end = end + rest.iter().take_while(|&&byte| is_of_kind(byte)).count();
+            let window = join(self.this.digit, self.next.digit) >> start;
+            let seen = if length == 2 * BLOCK { window } else { window & ((1 << length) - 1) };
+            if seen.count_ones() >= digits || is_cut {
+                visit(from, end);
+            }
         }
     }
 }
 
-/// Where the next run of at least `least` bytes of `class` begins, at or after `from`.
-pub(super) fn next_run(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<usize> {
-    debug_assert!((1..=LONGEST).contains(&least));
-    let mut at = from;
-    let mut mask = mask_at(class, bytes, at);
-    while at < bytes.len() {
-        let next = mask_at(class, bytes, at + BLOCK);
-        let long = long_runs(u128::from(mask) | u128::from(next) << BLOCK, least);
-        // Runs that begin in the next block are its own.
-        let begins = (long as u64).trailing_zeros() as usize;
-        if begins < BLOCK {
-            return Some(at + begins);
+const fn is_number(byte: u8) -> bool {
+    matches!(byte, b' ' | b'('..=b'9')
+}
+
+/// Which bytes of a block are of a kind; the first has the lowest bit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kinds {
+    digit: u64,
+    letter: u64,
+    capital: u64,
+    /// Digits and what stands between those of a number.
+    number: u64,
+    /// Not ASCII.
+    beyond: u64,
+    plus: u64,
+    assignment: u64,
+    at: u64,
+    escape: u64,
+}
+
+impl Kinds {
+    #[inline]
+    fn of(block: &[u8; BLOCK]) -> Self {
+        let mut kinds = Self::default();
+        // Every processor has registers for sixteen bytes.
+        for (index, part) in block.as_chunks::<16>().0.iter().enumerate() {
+            let bytes = u8x16::new(*part);
+            let bits = |of: u8x16| u64::from(of.to_bitmask()) << (16 * index);
+            // The bit that tells the cases of letters apart.
+            kinds.letter |= bits(within(bytes | u8x16::splat(0x20), b'a', b'z'));
+            kinds.capital |= bits(within(bytes, b'A', b'Z'));
+            kinds.digit |= bits(within(bytes, b'0', b'9'));
+            kinds.number |= bits(within(bytes, b'(', b'9') | equal(bytes, b' '));
+            kinds.plus |= bits(equal(bytes, b'+') | equal(bytes, b'/'));
+            kinds.assignment |= bits(equal(bytes, b'=') | equal(bytes, b':'));
+            kinds.at |= bits(equal(bytes, b'@'));
+            kinds.escape |= bits(equal(bytes, b'\\') | equal(bytes, b'%') | equal(bytes, b'&'));
+            kinds.beyond |= bits(bytes);
         }
-        at += BLOCK;
-        mask = next;
+        kinds
     }
-    None
+
+    const fn word(&self) -> u64 {
+        self.letter | self.digit
+    }
+}
+
+#[inline]
+fn kinds_at(bytes: &[u8], at: usize) -> Kinds {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(block) => Kinds::of(block),
+        None if at < bytes.len() => Kinds::of(&block_at(bytes, at)),
+        None => Kinds::default(),
+    }
+}
+
+/// Beyond the end there is nothing of any kind.
+fn block_at(bytes: &[u8], at: usize) -> [u8; BLOCK] {
+    let rest = &bytes[at..bytes.len().min(at + BLOCK)];
+    let mut block = [0; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// The bytes that what looks like ASCII or is invisible begins with; a few more.
+fn leads(block: &[u8; BLOCK]) -> u64 {
+    let lead = |part: &[u8; 16]| {
+        let bytes = u8x16::new(*part);
+        let two = equal(bytes, 0xc2) | within(bytes, 0xd9, 0xdf);
+        let three = within(bytes, 0xe0, 0xe2) | equal(bytes, 0xea) | equal(bytes, 0xef);
+        u64::from((two | three | equal(bytes, 0xf0)).to_bitmask())
+    };
+    block.as_chunks::<16>().0.iter().rev().fold(0, |mask, part| mask << 16 | lead(part))
+}
+
+/// The places of the bits that are set.
+#[inline]
+fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (mask != 0).then(|| mask.trailing_zeros() as usize);
+        mask &= mask.wrapping_sub(1);
+        bit
+    })
+}
+
+const fn join(this: u64, next: u64) -> u128 {
+    this as u128 | (next as u128) << BLOCK
+}
+
+/// The bits `by` places behind.
+const fn shift(before: u64, this: u64, by: u32) -> u64 {
+    this << by | before >> (u64::BITS - by)
 }
 
 /// The bits from which on so many are set.
-const fn long_runs(mut mask: u128, least: usize) -> u128 {
+#[inline]
+const fn long_runs(mut mask: u128, least: u32) -> u128 {
     let mut have = 1;
     while have * 2 <= least {
         mask &= mask >> have;
         have *= 2;
     }
     mask & (mask >> (least - have))
-}
-
-/// Beyond the end there is nothing of any class.
-fn mask_at(class: Class, bytes: &[u8], at: usize) -> u64 {
-    let rest = bytes.get(at..).unwrap_or_default();
-    if let Some(block) = rest.first_chunk() {
-        return class.mask(block);
-    }
-    let mut block = [0; BLOCK];
-    block[..rest.len()].copy_from_slice(rest);
-    class.mask(&block)
-}
-
-/// A mask of 64 bytes out of four of 16, which every processor has registers for.
-#[inline]
-fn sixteens(block: &[u8; BLOCK], class: impl Fn(u8x16) -> u8x16) -> u64 {
-    let (parts, _) = block.as_chunks::<16>();
-    let bits = |(index, part): (usize, &[u8; 16])| u64::from(class(u8x16::new(*part)).to_bitmask()) << (16 * index);
-    parts.iter().enumerate().map(bits).fold(0, |mask, bits| mask | bits)
 }
 
 /// All bits of each byte that is in a range.
@@ -103,41 +245,4 @@ fn within(bytes: u8x16, low: u8, high: u8) -> u8x16 {
 #[inline]
 fn equal(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The same, as one would write it down.
-    fn slowly(class: Class, bytes: &[u8], from: usize, least: usize) -> Option<usize> {
-        let is_long =
-            |at: &usize| bytes.len() - at >= least && bytes[*at..at + least].iter().all(|&byte| class.has(byte));
-        (from..bytes.len()).find(is_long)
-    }
-
-    proptest! {
-        #[test]
-        fn runs_are_found_where_they_are(
-            parts in prop::collection::vec(prop_oneof!["[0-9 (./-]{0,70}", "[a-zA-Z0-9]{0,70}", "[:;_\"é]{1,9}"], 0..9),
-            from in 0_usize..80, least in 1_usize..=LONGEST,
-        ) {
-            let text = parts.concat();
-            for class in [Class::Number, Class::Word, Class::Capital] {
-                let expected = slowly(class, text.as_bytes(), from.min(text.len()), least);
-                prop_assert_eq!(next_run(class, text.as_bytes(), from.min(text.len()), least), expected);
-            }
-        }
-
-        #[test]
-        fn a_mask_has_a_bit_for_each_byte_of_its_class(block in prop::array::uniform32(any::<[u8; 2]>())) {
-            let block: [u8; BLOCK] = block.concat().try_into().unwrap();
-            for class in [Class::Number, Class::Word, Class::Capital] {
-                let expected = (0..BLOCK).filter(|&at| class.has(block[at])).fold(0, |mask, at| mask | 1_u64 << at);
-                prop_assert_eq!(class.mask(&block), expected);
-            }
-        }
-    }
 }

@@ -1,11 +1,14 @@
 //! The detectors that are on, ready to search: those of one kind together, so that each kind costs one pass.
 
 use super::form::Forms;
+use super::scan::{self, Sign};
+use super::secrets::is_name;
 use super::token::Tokens;
 use super::word::Words;
-use super::{DETECTORS, Finder, Found, Miss, Set, misses};
+use super::{DETECTORS, Finder, Found, IsPlace, Miss, Pass, Seen, Set, encoded, misses};
 use crate::mask::except::Except;
 use crate::mask::keys::Keys;
+use crate::mask::wrappings;
 
 /// What is searched for.
 #[derive(Debug)]
@@ -16,55 +19,80 @@ pub(in crate::mask) struct Search {
     pub(in crate::mask) except: Except,
     /// Words in Base64 are decoded and searched.
     pub(in crate::mask) base64: bool,
-    /// One for each pass over a text.
-    pub(in crate::mask) seekers: Vec<Seeker>,
     forms: Forms,
     words: Words,
     tokens: Vec<Tokens>,
+    /// Rows with code of their own.
+    own: Vec<usize>,
+    /// Those of them that are told by names.
+    named: Set,
+    at: Vec<(usize, IsPlace)>,
+    in_base64: Vec<(usize, IsPlace)>,
+    passes: Vec<(usize, Pass)>,
 }
 
-/// Seeks the next place that may be a hit of any of its rows.
-#[derive(Debug)]
-pub(in crate::mask) struct Seeker {
-    pub(in crate::mask) rows: Set,
-    by: By,
+/// What a stretch of text may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::mask) struct Signs {
+    /// These detectors have a place in it.
+    pub(in crate::mask) set: Set,
+    /// It has a wrapping that may hide more.
+    pub(in crate::mask) escapes: bool,
 }
 
-#[derive(Debug)]
-enum By {
-    /// Rows that are sought alike: the first one's code seeks for all.
-    Own(Vec<usize>),
-    Stretches,
-    FormWords,
-    Codes,
-    Words,
-    /// One part of all prefixes.
-    Tokens(usize),
+impl Signs {
+    const ESCAPES: Self = Self { set: Set::NONE, escapes: true };
+
+    const fn of(set: Set) -> Self {
+        Self { set, escapes: false }
+    }
+
+    pub(in crate::mask) fn add(&mut self, other: Self) {
+        self.set = self.set.union(other.set);
+        self.escapes |= other.escapes;
+    }
 }
 
 impl Search {
     pub(in crate::mask) fn new(wanted: Set, keys: Keys, except: Except, base64: bool) -> Self {
-        let (mut forms, mut words, tokens) = (Forms::default(), Words::default(), Tokens::all(wanted));
-        let mut seekers = Vec::new();
+        let mut search = Self {
+            wanted,
+            keys,
+            except,
+            base64,
+            forms: Forms::default(),
+            words: Words::default(),
+            tokens: Tokens::all(wanted),
+            own: Vec::new(),
+            named: Set::NONE,
+            at: Vec::new(),
+            in_base64: Vec::new(),
+            passes: Vec::new(),
+        };
         for (row, detector) in DETECTORS.iter().enumerate().filter(|&(row, _)| wanted.contains(row)) {
             match &detector.finder {
-                Finder::Own { seek, .. } => join(&mut seekers, row, *seek),
-                Finder::Form { forms: written, check, near } => forms.insert(row, written, *check, near),
-                Finder::Number { judge, asked, near } => forms.insert_free(row, *judge, asked, near),
-                Finder::Word { check, near } => words.insert(row, *check, near),
+                Finder::Own { seen, .. } => {
+                    search.own.push(row);
+                    seen.iter().for_each(|one| search.insert_seen(row, one));
+                }
+                Finder::Form { forms, check, near } => search.forms.insert(row, forms, *check, near),
+                Finder::Number { judge, asked, near } => search.forms.insert_free(row, *judge, asked, near),
+                Finder::Word { check, near } => search.words.insert(row, *check, near),
                 Finder::Token { .. } => {}
             }
         }
-        let shared = [
-            (forms.rows(), By::Stretches),
-            (forms.rows(), By::FormWords),
-            (forms.rows(), By::Codes),
-            (words.rows(), By::Words),
-        ];
-        let tokens_of = tokens.iter().enumerate().map(|(part, tokens)| (tokens.rows(), By::Tokens(part)));
-        let shared = shared.into_iter().chain(tokens_of).filter(|(rows, _)| !rows.is_empty());
-        seekers.extend(shared.map(|(rows, by)| Seeker { rows, by }));
-        Self { wanted, keys, except, base64, seekers, forms, words, tokens }
+        search
+    }
+
+    fn insert_seen(&mut self, row: usize, seen: &Seen) {
+        match *seen {
+            Seen::Name => self.named.insert(row),
+            Seen::At(is_place) => self.at.push((row, is_place)),
+            Seen::Base64(is_place) => self.in_base64.push((row, is_place)),
+            Seen::Pass(pass) => self.passes.push((row, pass)),
+            // `Tokens` have them.
+            Seen::Words(..) => {}
+        }
     }
 
     /// The rows that words may tell.
@@ -72,35 +100,71 @@ impl Search {
         self.forms.rows().union(self.words.rows())
     }
 
-    /// The next place at or after `from`, see [`Finder::Own`].
-    pub(in crate::mask) fn seek(&self, seeker: &Seeker, bytes: &[u8], from: usize) -> Option<usize> {
-        match seeker.by {
-            By::Stretches => self.forms.seek_stretch(bytes, from),
-            By::FormWords => self.forms.seek_word(bytes, from),
-            By::Codes => self.forms.seek_code(bytes, from),
-            By::Words => self.words.seek(bytes, from),
-            By::Tokens(part) => self.tokens[part].seek(bytes, from),
-            By::Own(ref rows) => seek_of(rows[0]).and_then(|seek| seek(bytes, from, &self.keys)),
+    /// Shows where in `bytes` anything may be, and what, in no order. `is_within`: something stands before them in their
+    /// record that may tell of it.
+    pub(in crate::mask) fn places(&self, bytes: &[u8], is_within: bool, mut visit: impl FnMut(usize, Signs)) {
+        scan::walk(bytes, |sign, start, end| {
+            let signs = self.signs(bytes, is_within, (sign, start, end));
+            if signs != Signs::default() {
+                visit(start, signs);
+            }
+        });
+        for tokens in &self.tokens {
+            tokens.places(bytes, |row, at| visit(at, Signs::of(Set::of(row))));
+        }
+        let mut pass = |signs: Signs, pass: &dyn Fn(usize) -> Option<usize>| {
+            let mut at = 0;
+            while let Some(place) = pass(at) {
+                visit(place, signs);
+                at = place + 1;
+            }
+        };
+        for (row, own) in &self.passes {
+            pass(Signs::of(Set::of(*row)), &|at| own(bytes, at, &self.keys));
+        }
+        if !self.words.rows().is_empty() {
+            pass(Signs::of(self.words.rows()), &|at| self.words.seek(bytes, at));
+        }
+        if self.base64 {
+            pass(Signs::ESCAPES, &|at| encoded::seek(bytes, at));
+        }
+    }
+
+    #[inline]
+    fn signs(&self, bytes: &[u8], is_within: bool, sign: (Sign, usize, usize)) -> Signs {
+        let at = sign.1;
+        let rows = |all: &[(usize, IsPlace)]| {
+            let mut set = Set::NONE;
+            all.iter().filter(|(_, is_place)| is_place(bytes, at)).for_each(|(row, _)| set.insert(*row));
+            Signs::of(set)
+        };
+        match sign.0 {
+            Sign::Assignment if !self.named.is_empty() && is_name(bytes, at, &self.keys) => Signs::of(self.named),
+            Sign::Assignment => Signs::default(),
+            Sign::Stretch | Sign::Word | Sign::Code => Signs::of(self.forms.seen(bytes, is_within, sign)),
+            Sign::At => rows(&self.at),
+            Sign::Base64 => rows(&self.in_base64),
+            Sign::Escape if wrappings::is_escape(bytes, at) => Signs::ESCAPES,
+            Sign::Lead if wrappings::look_alike(bytes, at).is_some() => Signs::ESCAPES,
+            Sign::Escape | Sign::Lead => Signs::default(),
         }
     }
 
     /// Adds the hits of the detectors of `set` in `text`; `before` is what stands before it in its record.
     pub(super) fn find(&self, text: &str, before: &str, set: Set, found: &mut Found) {
-        for seeker in self.seekers.iter().filter(|seeker| seeker.rows.meets(set)) {
-            match &seeker.by {
-                By::Stretches => self.forms.find(text, before, found),
-                // Found with the others.
-                By::FormWords | By::Codes => {}
-                By::Words => self.words.find(text, before, found),
-                By::Tokens(part) => self.tokens[*part].find(text, found),
-                By::Own(rows) => rows.iter().for_each(|row| {
-                    if let Finder::Own { find, .. } = DETECTORS[*row].finder {
-                        found.begin(*row);
-                        find(text, &self.keys, found);
-                    }
-                }),
+        for row in self.own.iter().filter(|row| set.contains(**row)) {
+            if let Finder::Own { find, .. } = DETECTORS[*row].finder {
+                found.begin(*row);
+                find(text, &self.keys, found);
             }
         }
+        if self.forms.rows().meets(set) {
+            self.forms.find(text, before, found);
+        }
+        if self.words.rows().meets(set) {
+            self.words.find(text, before, found);
+        }
+        self.tokens.iter().filter(|tokens| tokens.rows().meets(set)).for_each(|tokens| tokens.find(text, found));
     }
 
     /// Whether anything is found in a text by itself.
@@ -113,31 +177,7 @@ impl Search {
         self.forms.misses(text, visit);
         let is_card = |row: &usize| self.wanted.contains(*row) && DETECTORS[*row].name == "card";
         if let Some(row) = (0..DETECTORS.len()).find(is_card) {
-            misses::cards(text, row, &self.keys, visit);
+            misses::cards(text, row, visit);
         }
     }
-}
-
-type Seek = fn(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize>;
-
-fn seek_of(row: usize) -> Option<Seek> {
-    match DETECTORS[row].finder {
-        Finder::Own { seek, .. } => Some(seek),
-        _ => None,
-    }
-}
-
-/// Adds a row to the seeker that seeks as it does, or with one of its own.
-fn join(seekers: &mut Vec<Seeker>, row: usize, seek: Seek) {
-    let is_alike = |rows: &[usize]| seek_of(rows[0]).is_some_and(|other| std::ptr::fn_addr_eq(other, seek));
-    for seeker in seekers.iter_mut() {
-        if let By::Own(rows) = &mut seeker.by
-            && is_alike(rows)
-        {
-            rows.push(row);
-            seeker.rows.insert(row);
-            return;
-        }
-    }
-    seekers.push(Seeker { rows: Set::of(row), by: By::Own(vec![row]) });
 }

@@ -4,7 +4,7 @@ mod calling;
 mod email;
 mod phone;
 
-use super::{Detector, Finder, Group};
+use super::{Detector, Finder, Group, Seen};
 
 pub(super) static ROWS: &[Detector] = &[EMAIL, phone::ROW];
 
@@ -15,7 +15,7 @@ const EMAIL: Detector = Detector {
     default: true,
     proof: "name, `@` and a domain with a top level of letters",
     source: "RFC 5321, 6531",
-    finder: Finder::Own { seek: email::seek, find: email::find },
+    finder: Finder::Own { seen: &[Seen::At(email::is_place)], find: email::find },
     masked: &[
         ("from <bob.o'hara+x@mail.example.co.uk>.", "from <[email]>."),
         ("?mail=bob%40example.com&x=1", "?mail=[email]&x=1"),

@@ -48,25 +48,28 @@ static CLIENTS: [(&str, &str, Form); 13] = [
     ("curl", "-u", Form::Pair),
 ];
 
-static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
+/// The same names, as a first look sees them.
+pub(super) const NAMES: &[&str] = &[
+    "mysql ", "mysqldump ", "mysqladmin ", "mariadb ", "mariadb-dump ", "sshpass ", "redis-cli ", "mongo ", "mongosh ",
+    "docker login ", "sqlcmd ", "ldapsearch ", "curl ",
+];
+
+static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let names = CLIENTS.iter().map(|(name, ..)| name);
     let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names);
     built.expect("a few names make a small automaton")
 });
 
-/// The name of a client and a space.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
-    NAMES
-        .find_iter(&bytes[from..])
-        .map(|hit| (from + hit.start(), from + hit.end()))
-        .find_map(|(start, end)| (bytes.get(end) == Some(&b' ') && starts_word(bytes, start)).then_some(start))
+/// A client's name that is a word.
+pub(super) fn is_place(bytes: &[u8], at: usize) -> bool {
+    starts_word(bytes, at)
 }
 
 /// All passwords in options.
 pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
     let bytes = text.as_bytes();
     let mut free = 0;
-    for hit in NAMES.find_iter(bytes) {
+    for hit in FINDER.find_iter(bytes) {
         let (_, option, form) = CLIENTS[hit.pattern().as_usize()];
         if hit.start() < free || bytes.get(hit.end()) != Some(&b' ') || !starts_word(bytes, hit.start()) {
             continue;

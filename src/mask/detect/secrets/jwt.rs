@@ -31,8 +31,8 @@ pub(super) const JWT: Detector = Detector {
     default: true,
     proof: "two parts in Base64url that are JSON objects, or a first part that names an algorithm",
     source: "RFC 7515, 7516, 7519",
-    // What `{"`, `{ "`, `{\n` and `{\r` begin with.
-    finder: Finder::Token { prefixes: &["eyJ", "eyAi", "ewo", "ew0K"], check: jwt },
+    // What `{"`, `{ "`, and `{` at the end of a line before a space, a tab or a quote begin with.
+    finder: Finder::Token { prefixes: &["eyJ", "eyAi", "ewog", "ewoJ", "ewoi", "ew0K"], check: jwt },
     masked: &[
         ("session eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJleGFtcGxlIn0.EXAMPLE-example_0, x", "session [jwt], x"),
         ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJleGFtcGxlIn0.", "[jwt]"),

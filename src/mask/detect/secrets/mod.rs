@@ -10,10 +10,10 @@ mod url;
 mod vendors;
 mod word;
 
-pub(super) use named::{find_kind, seek as seek_name};
+pub(super) use named::{find_kind, is_place as is_name};
 pub(in crate::mask) use named::{is_harmless, is_random};
 
-use super::{Detector, Finder, Group};
+use super::{Detector, Finder, Group, Seen};
 use crate::mask::keys::Kind;
 
 pub(super) static ROWS: &[Detector] = &[
@@ -24,7 +24,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the name before it",
         source: "names that services use",
-        finder: Finder::Own { seek: named::seek, find: named::find },
+        finder: Finder::Own { seen: &[Seen::Name], find: named::find },
         masked: named::MASKED,
         spared: named::SPARED,
     },
@@ -35,7 +35,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the name before it",
         source: "names that programs use",
-        finder: Finder::Own { seek: named::seek_argument, find: named::find_argument },
+        finder: Finder::Own { seen: &[Seen::Pass(named::seek_argument)], find: named::find_argument },
         masked: &[("run --password x1 --verbose", "run --password [secret] --verbose")],
         spared: &["run --verbose x1", "--password --verbose", "-------- token x"],
     },
@@ -46,7 +46,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the name of a client that has such an option",
         source: "the clients' manuals",
-        finder: Finder::Own { seek: client::seek, find: client::find },
+        finder: Finder::Own { seen: &[Seen::Words(client::NAMES, client::is_place)], find: client::find },
         masked: &[
             ("ran mysql -u bob -phunter2 shop", "ran mysql -u bob -p[secret] shop"),
             ("sshpass -p hunter2 ssh x", "sshpass -p [secret] ssh x"),
@@ -69,7 +69,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the scheme; Base64 of a pair with a colon; for bearer tokens, length and letters",
         source: "RFC 6750, 7617",
-        finder: Finder::Own { seek: authorization::seek, find: authorization::find },
+        finder: Finder::Own { seen: &[Seen::Words(authorization::SCHEMES, authorization::is_place)], find: authorization::find },
         masked: &[
             ("sent bearer eyJhbGciOi.J9-x_y to", "sent bearer [credential] to"),
             ("BEARER 0123456789abcdef", "BEARER [credential]"),
@@ -84,7 +84,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the form of a URL",
         source: "RFC 3986",
-        finder: Finder::Own { seek: url::seek, find: url::find },
+        finder: Finder::Own { seen: &[Seen::At(url::is_place)], find: url::find },
         masked: &[
             ("postgres://bob:hunter2@db:5432/x", "postgres://bob:[password]@db:5432/x"),
             ("redis://:p/ss#word@cache.example.com/0", "redis://:[password]@cache.example.com/0"),
@@ -99,7 +99,7 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the markers; of a line alone, its length and that it is nothing but mixed Base64",
         source: "RFC 7468, 4880, 1421",
-        finder: Finder::Own { seek: pem::seek, find: pem::find },
+        finder: Finder::Own { seen: &[Seen::Words(pem::MARKERS, |_, _| true), Seen::Base64(pem::may_be_line)], find: pem::find },
         masked: pem::MASKED,
         spared: pem::SPARED,
     },
@@ -125,7 +125,7 @@ pub(super) static ROWS: &[Detector] = &[
         proof: "the name before it, and that it looks drawn by lot",
         source: "names that services use",
         finder: Finder::Own {
-            seek: named::seek,
+            seen: &[Seen::Name],
             find: |text, keys, found| find_kind(text, keys, found, Kind::is_random),
         },
         masked: &[

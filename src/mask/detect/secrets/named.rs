@@ -80,9 +80,9 @@ pub(super) const SPARED: &[&str] = &[
     "check pass; user unknown",
 ];
 
-/// An `=` or `:` after a secret or personal name: one pass for both rows.
-pub(in crate::mask::detect) fn seek(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
-    memchr2_iter(b'=', b':', &bytes[from..]).map(|at| from + at).find(|&at| name_before(bytes, at, keys).is_some())
+/// Whether the `=` or `:` is behind the name of a secret, or of what is personal.
+pub(in crate::mask::detect) fn is_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
+    name_before(bytes, at, keys).is_some()
 }
 
 /// All values of secret names.

@@ -1,10 +1,7 @@
 //! Private keys in PEM: RFC 7468, 1421 and 4880, and OpenSSH's. A block in one text is hidden whole; where an application
 //! logs it line by line, each line of its body is hidden by itself, see docs/decisions/0015.
 
-use std::sync::LazyLock;
-
 use memchr::memchr;
-use memchr::memmem::Finder;
 
 use super::word::{is_base64, is_mixed};
 use crate::mask::detect::Found;
@@ -19,14 +16,11 @@ const LINES: [usize; 3] = [64, 70, 76];
 const LONGEST_LABEL: usize = 48;
 /// A block that has lost its end is one if it has a word as long as this.
 const SHORTEST_BODY: usize = 16;
-/// Lines with JSON's escapes in them are longer.
-const LONGEST_ESCAPED: usize = 3 * 76;
+/// With the letter of an escape before it.
+const LONGEST_LINE: usize = 77;
 
-/// See [`seek`].
-const BLOCK: usize = 4096;
-
-static BEGINS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGIN));
-static ENDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(END));
+/// What a block begins and ends with.
+pub(super) const MARKERS: &[&str] = &["-----BEGIN ", "-----END "];
 
 pub(super) const MASKED: &[(&str, &str)] = &[
     (
@@ -54,44 +48,16 @@ pub(super) const SPARED: &[&str] = &[
     "not EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00",
 ];
 
-/// A marker, or a stretch as long as a body's line that nothing but spaces stands beside. Block by block, so that neither
-/// is sought far behind the other.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
-    let mut at = from;
-    while at < bytes.len() {
-        let end = bytes.len().min(at + BLOCK);
-        let marked = &bytes[at..bytes.len().min(end + BEGIN.len())];
-        let marker = [&BEGINS, &ENDS].into_iter().filter_map(|marker| marker.find(marked)).min().map(|next| at + next);
-        let line = seek_line(bytes, from, at, end);
-        if let Some(first) = [marker, line].into_iter().flatten().min() {
-            return Some(first);
-        }
-        at = end;
-    }
-    None
-}
-
-/// A stretch of 64 holds a place that 64 divides: only there it must be looked.
-fn seek_line(bytes: &[u8], floor: usize, from: usize, until: usize) -> Option<usize> {
-    let is_run = |byte: &&u8| is_base64(**byte) || matches!(**byte, b'=' | b'\\');
-    let mut at = from.next_multiple_of(LINES[0]);
-    while at < until {
-        if !is_run(&&bytes[at]) {
-            at += LINES[0];
-            continue;
-        }
-        let before = bytes[floor..at].iter().rev().take(LONGEST_ESCAPED).take_while(is_run).count();
-        let after = bytes[at..].iter().take(LONGEST_ESCAPED).take_while(is_run).count();
-        if before + after >= LINES[0] && before + after <= LONGEST_ESCAPED {
-            let (start, end) = (at - before, at + after);
-            let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b'"' || byte.is_ascii_whitespace());
-            if is_edge(start.checked_sub(1).and_then(|one| bytes.get(one))) && is_edge(bytes.get(end)) {
-                return Some(start);
-            }
-        }
-        at = (at + after).next_multiple_of(LINES[0]).max(at + LINES[0]);
-    }
-    None
+/// Base64 as long as a body's line, with nothing right beside it. What follows a backslash may be the letter of an escape.
+pub(super) fn may_be_line(bytes: &[u8], at: usize) -> bool {
+    let is_run = |byte: &&u8| is_base64(**byte) || **byte == b'=';
+    let before = bytes[..at].iter().rev().take(LONGEST_LINE).take_while(is_run).count();
+    let after = bytes[at..].iter().take(LONGEST_LINE).take_while(is_run).count();
+    let is_edge =
+        |byte: Option<&u8>| byte.is_none_or(|byte| matches!(byte, b'"' | b'\\') || byte.is_ascii_whitespace());
+    (LINES[0]..=LONGEST_LINE).contains(&(before + after))
+        && is_edge((at - before).checked_sub(1).and_then(|one| bytes.get(one)))
+        && is_edge(bytes.get(at + after))
 }
 
 /// All blocks, and the lines of bodies without any.
