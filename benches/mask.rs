@@ -41,6 +41,9 @@ struct Arguments {
     /// Groups of detectors, or several with `+`
     #[arg(long, value_delimiter = ',', default_value = "default,secrets,people,money,ids,network,all")]
     detect: Vec<String>,
+    /// Lines of this file instead, as they are
+    #[arg(long)]
+    file: Option<std::path::PathBuf>,
     /// Only logs whose name has this
     #[arg(long, default_value = "")]
     logs: String,
@@ -51,7 +54,10 @@ struct Arguments {
 
 fn main() {
     let arguments = Arguments::parse();
-    let clean = clean_lines();
+    let clean = match &arguments.file {
+        Some(path) => std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect(),
+        None => clean_lines(),
+    };
     println!("{:<34}{:>8}{:>10}{:>8}{:>12}", "", "CPU s", "MB/s", "units", "hits");
     let logs = [("clean", usize::MAX), ("one line in ten", 10), ("every second line", 2)];
     for (name, every) in logs.into_iter().filter(|(name, _)| name.contains(&arguments.logs)) {

@@ -248,7 +248,7 @@ impl<'a> Rewriter<'a> {
         }
         self.single = whole;
         for _ in 0..MOST_ROUNDS {
-            found.search_through(masked, before, search.wanted, search, undone)?;
+            found.search_through(masked, before, search.set_in(masked, before), search, undone)?;
             let spans = note.others(found, masked);
             if spans.is_empty() {
                 let Some(row) = hidden(masked, &note, (found, undone), spare, ruled)? else {

@@ -178,6 +178,8 @@ fn folded(character: char) -> Option<Option<char>> {
         0xad | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2064 | 0x2066..=0x2069 | 0xfe00..=0xfe0f | 0xfeff => {
             Some(None)
         }
+        // Spaces that are no line's end.
+        0xa0 | 0x2000..=0x200a | 0x202f | 0x205f => Some(Some(' ')),
         0xff01..=0xff5e => Some(char::from_u32(code - 0xfee0)),
         // Mathematical letters: thirteen alphabets, each capital, then small.
         0x1d400..=0x1d6a3 => {

@@ -24,10 +24,13 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 
 /// The next word that may be Base64, at or after `from`. Its slashes may have backslashes before them.
 pub(in crate::mask) fn seek(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
+    let word = |at: usize| bytes[at..].iter().take_while(|&&byte| is_base64(byte) || byte == b'\\').count();
+    // A word is told once.
+    let is_within = from.checked_sub(1).is_some_and(|before| bytes.get(before).is_some_and(|&byte| is_base64(byte)));
+    let mut at = from + if is_within { word(from) } else { 0 };
     loop {
         at += bytes.get(at..)?.iter().position(|&byte| is_base64(byte))?;
-        let length = bytes[at..].iter().take_while(|&&byte| is_base64(byte) || byte == b'\\').count();
+        let length = word(at);
         if length >= SHORTEST {
             return Some(at);
         }

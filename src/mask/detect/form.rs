@@ -4,7 +4,7 @@
 
 use super::edges::{follows_escape, is_word, starts_word};
 use super::near::{NEAR, Near};
-use super::scan::{self, FEWEST_DIGITS, FEWEST_WORD_DIGITS, SHORTEST_WORD, Sign};
+use super::scan::{self, FEWEST_DIGITS, FEWEST_WORD_DIGITS, Place, SHORTEST_WORD, Sign};
 use super::{Found, Miss, Set, Why};
 
 /// No form has more digits in a row.
@@ -15,6 +15,9 @@ const LONGEST: usize = 32;
 
 /// What may follow a run of digits: a space, one of `()*+,-./`, anything else.
 const FOLLOWERS: usize = 10;
+
+/// So many kinds of numbers of freer form are sought in stretches.
+const MOST_FREE: usize = 4;
 
 /// A longer word is no number of any kind.
 const LONGEST_WORD: usize = 96;
@@ -34,8 +37,8 @@ pub(in crate::mask) struct Number {
 /// Which runs of digits a [`Judge`] is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mask) enum Asked {
-    /// All in a stretch.
-    Stretch,
+    /// All in a stretch that have so many digits with those behind them.
+    Stretch(usize),
     /// The first of a code in groups.
     Code,
     /// The first of a word of at least so many letters and digits.
@@ -48,9 +51,12 @@ pub(super) struct Forms {
     rows: Set,
     /// Those that are told by a stretch, by the length of its first run of digits and what follows that.
     stretches: [[Vec<Form>; FOLLOWERS]; LONGEST_RUN + 1],
-    /// Those that are told by a word, by its length.
+    /// Those that are told by a word of digits alone, by its length.
+    numbers: [Vec<Form>; LONGEST + 1],
+    /// Those that are told by another word.
     words: [Vec<Form>; LONGEST + 1],
-    of_stretches: Vec<Free>,
+    /// With how many digits a stretch has at least, from where it begins.
+    of_stretches: Vec<(usize, Free)>,
     of_codes: Vec<Free>,
     /// With how long a word is at least.
     of_words: Vec<(usize, Free)>,
@@ -63,6 +69,10 @@ struct Form {
     pattern: &'static [u8],
     /// Where in the pattern that begins by which it is told.
     anchor: usize,
+    /// It has nothing but digits.
+    is_bare: bool,
+    /// So many digits it has from there on before anything that no stretch has.
+    digits: usize,
     check: fn(&[u8]) -> bool,
     /// In `Forms::near`. None: it is sure, and its letters are capitals.
     near: Option<usize>,
@@ -84,6 +94,7 @@ impl Default for Forms {
         Self {
             rows: Set::default(),
             stretches: Default::default(),
+            numbers: std::array::from_fn(|_| Vec::new()),
             words: std::array::from_fn(|_| Vec::new()),
             of_stretches: Vec::new(),
             of_codes: Vec::new(),
@@ -107,13 +118,30 @@ impl Forms {
         for form in forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
-            let form = |anchor| Form { row, pattern, anchor, check, near };
+            let form = |anchor: usize| {
+                let stretch = pattern[anchor..].iter().take_while(|&&class| is_of_stretch(class));
+                let digits = stretch.filter(|&&class| class == b'#').count();
+                let is_bare = pattern.iter().all(|&class| class == b'#');
+                Form { row, pattern, anchor, is_bare, digits, check, near }
+            };
             if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, FEWEST_WORD_DIGITS, is_of_word) {
-                self.words[end - start].push(form(start));
+                let may_be_number = pattern[start..end].iter().all(|&class| is_digit(class));
+                let is_number = pattern[start..end].iter().all(|&class| class == b'#');
+                if may_be_number {
+                    self.numbers[end - start].push(form(start));
+                }
+                if !is_number {
+                    self.words[end - start].push(form(start));
+                }
             } else if let Some((start, end)) = first_run(pattern, FEWEST_DIGITS, FEWEST_DIGITS, is_of_stretch) {
                 let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
                 let run = pattern[digit..].iter().take_while(|&&class| is_digit(class)).count();
-                self.stretches[run][follower(pattern.get(digit + run))].push(form(digit));
+                // Behind its end may stand anything.
+                let followers = match pattern.get(digit + run) {
+                    Some(class) => follower(Some(class))..follower(Some(class)) + 1,
+                    None => 0..FOLLOWERS,
+                };
+                self.stretches[run][followers].iter_mut().for_each(|forms| forms.push(form(digit)));
             } else {
                 debug_assert!(false, "nothing tells of {pattern:?}");
             }
@@ -132,7 +160,10 @@ impl Forms {
         let free = Free { row, judge, near: self.insert_near(near) };
         for one in asked {
             match *one {
-                Asked::Stretch => self.of_stretches.push(free),
+                Asked::Stretch(least) => {
+                    debug_assert!(self.of_stretches.len() < MOST_FREE);
+                    self.of_stretches.push((least, free));
+                }
                 Asked::Code => self.of_codes.push(free),
                 Asked::Word(least) => self.of_words.push((least, free)),
             }
@@ -153,9 +184,9 @@ impl Forms {
     /// The rows of what a sign may tell of, their words sought further away than [`Forms::find`] does. `is_within`: they
     /// may stand before `bytes`.
     #[inline]
-    pub(super) fn seen(&self, bytes: &[u8], is_within: bool, sign: (Sign, usize, usize)) -> Set {
+    pub(super) fn seen(&self, bytes: &[u8], is_within: bool, place: Place) -> Set {
         let mut rows = Set::default();
-        self.told(bytes, sign, &mut |row, near, begin, _| {
+        self.told(bytes, place, &mut |row, near, begin, _| {
             let may_be = |near: usize| (is_within && begin < NEAR) || self.near[near].may_lead_to(bytes, begin);
             if near.is_none_or(may_be) {
                 rows.insert(row);
@@ -174,38 +205,57 @@ impl Forms {
                 } else {
                     found.begin(row)
                 }
-                found.push_apart(begin, end);
+                found.push(begin, end);
             }
         };
-        scan::walk(bytes, |sign, start, end| self.told(bytes, (sign, start, end), &mut show));
+        scan::walk(bytes, |place| self.told(bytes, place, &mut show));
     }
 
     /// What a sign tells of.
     #[inline]
-    fn told(&self, bytes: &[u8], (sign, start, end): (Sign, usize, usize), show: &mut Show<'_>) {
+    fn told(&self, bytes: &[u8], place: Place, show: &mut Show<'_>) {
+        let Place { sign, start, end, .. } = place;
         match sign {
-            Sign::Stretch => self.in_stretch(bytes, start, end, show),
+            Sign::Stretch => self.in_stretch(bytes, place, show),
             Sign::Word => self.in_word(bytes, start, end, show),
-            Sign::Code => self.of_codes.iter().for_each(|free| free.ask(bytes, (start + 2, end), show)),
+            Sign::Code => self.of_codes.iter().for_each(|free| {
+                free.ask(bytes, (start + 2, start + 4), show);
+            }),
             _ => {}
         }
     }
 
-    /// What the runs of digits in a stretch may be.
-    fn in_stretch(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
-        let mut at = start;
-        while let Some((from, to)) = next_digits(bytes, at, end) {
-            at = to;
-            if let Some(other) = date_end(bytes, from, to).or_else(|| address_end(bytes, from, to)) {
-                at = other;
+    /// What the runs of digits in a stretch may be. Most are dates, addresses of machines and parts of ids, which are
+    /// passed over before any form is compared.
+    fn in_stretch(&self, bytes: &[u8], stretch: Place, show: &mut Show<'_>) {
+        let mut runs = Runs::new(bytes, stretch);
+        // Within a number no other of its kind begins.
+        let mut over = [stretch.start; MOST_FREE];
+        while let Some((from, to, left)) = runs.next_run() {
+            if left < FEWEST_DIGITS as usize {
+                return;
+            }
+            if from > 0 && bytes[from - 1].is_ascii_alphabetic() && !follows_escape(bytes, from) {
                 continue;
             }
-            for form in self.of_run(bytes, (from, to)) {
+            let is_other = match bytes.get(to) {
+                Some(b'-') => runs.pass_date((from, to)),
+                Some(b'.') => runs.pass_address((from, to)),
+                _ => false,
+            };
+            if is_other {
+                continue;
+            }
+            for form in self.of_run(bytes, (from, to)).iter().filter(|form| form.digits <= left) {
                 if let Some((begin, end)) = form.matched(bytes, from) {
                     show(form.row, form.near, begin, end);
                 }
             }
-            self.of_stretches.iter().for_each(|free| free.ask(bytes, (from, to), show));
+            for ((least, free), over) in self.of_stretches.iter().zip(&mut over) {
+                if left >= *least && *over <= from {
+                    *over = free.ask(bytes, (from, to), show).unwrap_or(from);
+                }
+            }
         }
     }
 
@@ -214,13 +264,19 @@ impl Forms {
         self.stretches.get(to - from).map_or(&[], |forms| &forms[follower(bytes.get(to))])
     }
 
+    /// The forms that a word may be of.
+    fn of_word(&self, word: &[u8]) -> &[Form] {
+        let forms = if word.iter().all(u8::is_ascii_digit) { &self.numbers } else { &self.words };
+        forms.get(word.len()).map_or(&[], Vec::as_slice)
+    }
+
     fn in_word(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
         if end - start > LONGEST_WORD {
             return;
         }
         // The letter of an escape before a word is none of its own.
         let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
-        for form in self.words.get(end - start).into_iter().flatten() {
+        for form in self.of_word(&bytes[start..end]) {
             if let Some((begin, end)) = form.matched(bytes, start) {
                 show(form.row, form.near, begin, end);
             }
@@ -235,18 +291,18 @@ impl Forms {
     /// What has a row's form, and either the check or a telling word, but not both.
     pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
         let bytes = text.as_bytes();
-        scan::walk(bytes, |sign, start, end| match sign {
+        scan::walk(bytes, |Place { sign, start, end, .. }| match sign {
             Sign::Stretch => {
                 let mut at = start;
                 while let Some((from, to)) = next_digits(bytes, at, end) {
                     at = to;
                     self.of_run(bytes, (from, to)).iter().for_each(|form| self.miss_of_form(bytes, form, from, visit));
-                    self.of_stretches.iter().for_each(|free| self.miss_of_free(bytes, free, (from, to), visit));
+                    self.of_stretches.iter().for_each(|(_, free)| self.miss_of_free(bytes, free, (from, to), visit));
                 }
             }
             Sign::Word => self.misses_of_word(bytes, start, end, visit),
             Sign::Code => {
-                self.of_codes.iter().for_each(|free| self.miss_of_free(bytes, free, (start + 2, end), visit));
+                self.of_codes.iter().for_each(|free| self.miss_of_free(bytes, free, (start + 2, start + 4), visit));
             }
             _ => {}
         });
@@ -254,8 +310,7 @@ impl Forms {
 
     fn misses_of_word(&self, bytes: &[u8], start: usize, end: usize, visit: &mut dyn FnMut(Miss)) {
         let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
-        let forms = self.words.get(end - start).into_iter().flatten();
-        forms.for_each(|form| self.miss_of_form(bytes, form, start, visit));
+        self.of_word(&bytes[start..end]).iter().for_each(|form| self.miss_of_form(bytes, form, start, visit));
         if let Some(digits) = next_digits(bytes, start, end) {
             let free = self.of_words.iter().filter(|(least, _)| end - start >= *least);
             free.for_each(|(_, free)| self.miss_of_free(bytes, free, digits, visit));
@@ -287,40 +342,94 @@ impl Forms {
 }
 
 impl Free {
-    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) {
-        if let Some(number) = (self.judge)(bytes, start, end) {
-            let near = if number.is_sure { None } else { self.near };
-            show(self.row, near, number.begin, number.end);
-        }
+    /// Where the number ends that has its first run of digits there, if it is sure.
+    fn ask(&self, bytes: &[u8], (start, end): (usize, usize), show: &mut Show<'_>) -> Option<usize> {
+        let number = (self.judge)(bytes, start, end)?;
+        let near = if number.is_sure { None } else { self.near };
+        show(self.row, near, number.begin, number.end);
+        number.is_sure.then_some(number.end)
     }
 }
 
-/// Where a day, `2025-06-05`, ends whose year is there: in logs the most frequent of all stretches.
-#[inline]
-fn date_end(bytes: &[u8], from: usize, to: usize) -> Option<usize> {
-    let [b'-', m0, m1, b'-', d0, d1] = bytes.get(to..to + 6)? else { return None };
-    let is_day = to - from == 4 && [m0, m1, d0, d1].into_iter().all(u8::is_ascii_digit);
-    (is_day && !bytes.get(to + 6).is_some_and(u8::is_ascii_digit)).then_some(to + 6)
+/// The runs of digits in a stretch.
+#[derive(Clone, Copy)]
+struct Runs<'a> {
+    bytes: &'a [u8],
+    stretch: Place,
+    /// Of those to come.
+    digits: u64,
+    /// How many they are.
+    left: usize,
+    /// If the stretch is too long for that: where they begin.
+    at: usize,
 }
 
-/// Where the address of a machine, `192.0.2.1`, ends whose first part is there. A longer row of numbers is none.
-#[inline]
-fn address_end(bytes: &[u8], from: usize, to: usize) -> Option<usize> {
-    let is_part = |from: usize, to: usize| match &bytes[from..to] {
-        [_] => true,
-        [first, _] => *first != b'0',
-        [first @ b'1'..=b'2', rest @ ..] if rest.len() == 2 => *first == b'1' || rest <= b"55".as_slice(),
-        _ => false,
-    };
-    let (mut begin, mut end) = (from, to);
-    for _ in 0..3 {
-        if bytes.get(end) != Some(&b'.') || !is_part(begin, end) {
+impl<'a> Runs<'a> {
+    fn new(bytes: &'a [u8], stretch: Place) -> Self {
+        let digits = stretch.digits.unwrap_or_default();
+        let left = stretch.digits.map_or(usize::MAX, |digits| digits.count_ones() as usize);
+        Self { bytes, stretch, digits, left, at: stretch.start }
+    }
+
+    /// Where the next one begins and ends, and how many digits there are from there on, or more.
+    #[inline]
+    fn next_run(&mut self) -> Option<(usize, usize, usize)> {
+        let Place { start, end, digits, .. } = self.stretch;
+        if digits.is_none() {
+            let (from, to) = next_digits(self.bytes, self.at, end)?;
+            self.at = to;
+            return Some((from, to, usize::MAX));
+        }
+        if self.digits == 0 {
             return None;
         }
-        (begin, end) = next_digits(bytes, end + 1, (end + 2).min(bytes.len()))?;
+        let from = self.digits.trailing_zeros() as usize;
+        let run = !(self.digits >> from);
+        // The lowest carries on through its run.
+        self.digits &= self.digits.wrapping_add(1 << from);
+        let (length, left) = (run.trailing_zeros() as usize, self.left);
+        self.left -= length;
+        Some((start + from, start + from + length, left))
     }
-    let goes_on = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-    (is_part(begin, end) && !goes_on).then_some(end)
+
+    /// Passes the address of a machine, `192.0.2.1`, whose first part is there. A longer row of numbers is none.
+    #[inline]
+    fn pass_address(&mut self, (from, to): (usize, usize)) -> bool {
+        let bytes = self.bytes;
+        let is_part = |from: usize, to: usize| match &bytes[from..to] {
+            [_] => true,
+            [first, _] => *first != b'0',
+            [b'1', _, _] => true,
+            [b'2', rest @ ..] => rest.len() == 2 && rest <= b"55".as_slice(),
+            _ => false,
+        };
+        let mut ahead = *self;
+        let (mut begin, mut end) = (from, to);
+        for _ in 0..3 {
+            let next = ahead.next_run().filter(|(next, ..)| bytes[end] == b'.' && *next == end + 1);
+            let Some((next, after, _)) = next.filter(|_| is_part(begin, end)) else { return false };
+            (begin, end) = (next, after);
+        }
+        let goes_on = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        let is_address = is_part(begin, end) && !goes_on;
+        if is_address {
+            *self = ahead;
+        }
+        is_address
+    }
+
+    /// Passes a day, `2025-06-05`, whose year is there: in logs the most frequent of all stretches.
+    #[inline]
+    fn pass_date(&mut self, (from, to): (usize, usize)) -> bool {
+        let Some([b'-', m0, m1, b'-', d0, d1]) = self.bytes.get(to..to + 6) else { return false };
+        let is_day = to - from == 4 && [m0, m1, d0, d1].into_iter().all(u8::is_ascii_digit);
+        let is_whole = is_day && !self.bytes.get(to + 6).is_some_and(u8::is_ascii_digit);
+        if is_whole {
+            self.next_run();
+            self.next_run();
+        }
+        is_whole
+    }
 }
 
 fn follower(byte: Option<&u8>) -> usize {
@@ -369,6 +478,12 @@ const fn is_digit(class: u8) -> bool {
 impl Form {
     /// Where it begins and ends if what tells of it is at `start`, and the check holds.
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+        if self.is_bare {
+            // What tells of it are its digits, and nothing else.
+            let end = start + self.pattern.len();
+            let is_hit = (self.check)(&bytes[start..end]) && begins_apart(bytes, start) && ends_apart(bytes, end);
+            return is_hit.then_some((start, end));
+        }
         let (begin, end, plain, length) = self.fitting(bytes, start)?;
         (self.check)(&plain[..length]).then_some((begin, end))
     }
@@ -376,6 +491,9 @@ impl Form {
     /// The same whatever the check says, with what it is to judge.
     fn fitting(&self, bytes: &[u8], start: usize) -> Option<(usize, usize, [u8; LONGEST], usize)> {
         let begin = start.checked_sub(self.anchor)?;
+        if self.anchor > 0 && !is_of(bytes[start - 1], self.pattern[self.anchor - 1]) {
+            return None;
+        }
         let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
             return None;

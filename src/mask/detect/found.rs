@@ -47,14 +47,6 @@ impl Found {
         self.push_quoted(start, end, None);
     }
 
-    /// The same, unless it begins within the last hit of the same row.
-    pub(super) fn push_apart(&mut self, start: usize, end: usize) {
-        let last = self.spans.iter().rev().find(|span| span.row == self.row);
-        if last.is_none_or(|last| last.end <= start) {
-            self.push(start, end);
-        }
-    }
-
     /// The same, with quotes for the tag.
     pub(in crate::mask) fn push_quoted(&mut self, start: usize, end: usize, quote: Option<Quote>) {
         self.spans.push(Span { start, end, row: self.row, is_told: self.is_told, quote, joined: false });

@@ -25,7 +25,7 @@ pub(super) enum Sign {
     Stretch,
     /// ASCII letters and digits: nine or more, two of them digits.
     Word,
-    /// Two capitals, then two digits.
+    /// Two letters, two digits, and what may stand between groups.
     Code,
     /// An `@`.
     At,
@@ -33,12 +33,22 @@ pub(super) enum Sign {
     Escape,
     /// The first byte of a character that may look like one of ASCII, or be invisible.
     Lead,
-    /// Letters, digits, `+` and `/`: 32 in a row. Told once a block.
+    /// Letters, digits, and `()*+,-./`: 32 in a row. Told once a block.
     Base64,
 }
 
-/// Shows all signs in `bytes`, and where each begins and ends. Block by block in order, in a block kind by kind.
-pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Sign, usize, usize)) {
+/// Where a sign is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) sign: Sign,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// A bit for each digit, the first byte has the lowest. `None`: it is longer than that.
+    pub(super) digits: Option<u64>,
+}
+
+/// Shows all signs in `bytes`. Block by block in order, in a block kind by kind.
+pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Place)) {
     let mut blocks = Blocks { bytes, at: 0, before: Kinds::default(), this: kinds_at(bytes, 0), next: Kinds::default() };
     while blocks.at < bytes.len() {
         blocks.next = kinds_at(bytes, blocks.at + BLOCK);
@@ -59,26 +69,24 @@ struct Blocks<'a> {
 
 impl Blocks<'_> {
     #[inline]
-    fn signs(&self, visit: &mut impl FnMut(Sign, usize, usize)) {
-        let Self { at, this, .. } = *self;
-        let beyond = if this.beyond == 0 { 0 } else { leads(&block_at(self.bytes, at)) };
-        for (sign, mask) in [
-            (Sign::Assignment, self.assignments()),
-            (Sign::At, this.at),
-            (Sign::Escape, this.escape),
-            (Sign::Code, self.codes()),
-            (Sign::Lead, beyond),
-            (Sign::Base64, self.base64()),
-        ] {
-            bits(mask).for_each(|bit| visit(sign, at + bit, at + bit + 1));
+    fn signs(&self, visit: &mut impl FnMut(Place)) {
+        let Self { bytes, at, this, .. } = *self;
+        let single = |sign, bit| Place { sign, start: at + bit, end: at + bit + 1, digits: None };
+        bits(self.assignments()).for_each(|bit| visit(single(Sign::Assignment, bit)));
+        self.runs(Sign::Stretch, (Kinds::number, is_number), (FEWEST_DIGITS, FEWEST_DIGITS), visit);
+        self.runs(Sign::Word, (Kinds::word, is_letter), (SHORTEST_WORD, FEWEST_WORD_DIGITS), visit);
+        let (codes, base64) = (self.codes(), self.base64());
+        if this.rare | this.beyond | codes | base64 == 0 {
+            return;
         }
-        self.runs(|kinds| kinds.number, is_number, (FEWEST_DIGITS, FEWEST_DIGITS), |start, end| {
-            visit(Sign::Stretch, start, end);
-        });
-        let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
-        self.runs(Kinds::word, is_letter, (SHORTEST_WORD, FEWEST_WORD_DIGITS), |start, end| {
-            visit(Sign::Word, start, end);
-        });
+        for bit in bits(this.rare) {
+            let sign = if bytes[at + bit] == b'@' { Sign::At } else { Sign::Escape };
+            visit(single(sign, bit));
+        }
+        let leads = if this.beyond == 0 { 0 } else { leads(&block_at(bytes, at)) };
+        for (sign, mask) in [(Sign::Code, codes), (Sign::Lead, leads), (Sign::Base64, base64)] {
+            bits(mask).for_each(|bit| visit(single(sign, bit)));
+        }
     }
 
     /// In `12:34:56` digits stand before it, behind an assignment or more digits.
@@ -89,45 +97,59 @@ impl Blocks<'_> {
     }
 
     fn codes(&self) -> u64 {
-        let capitals = join(self.this.capital, self.next.capital);
+        let letters = join(self.this.letter, self.next.letter);
         let digits = join(self.this.digit, self.next.digit);
-        (capitals & capitals >> 1 & digits >> 2 & digits >> 3) as u64
+        let others = join(self.this.number(), self.next.number()) & !digits;
+        (letters & letters >> 1 & digits >> 2 & digits >> 3 & others >> 4) as u64
     }
 
     /// Where a block is full from a multiple of sixteen on: 64 in a row fill two such parts of one block.
     fn base64(&self) -> u64 {
-        let all = self.this.word() | self.this.plus;
+        let all = self.this.word() | self.this.mark;
         let pairs = all & all >> 16;
         let full = |part: &u32| (pairs >> (16 * part)) as u16 == u16::MAX;
         (0..3).find(full).map_or(0, |part| 1 << (16 * part))
     }
 
-    /// Shows the runs of a kind that begin in the block, so long and with so many digits.
+    /// Shows the runs of a kind that begin in the block, if they are so long and have so many digits.
     #[inline]
     fn runs(
         &self,
-        mask: impl Fn(&Kinds) -> u64,
-        is_of_kind: impl Fn(u8) -> bool,
-        (least, digits): (u32, u32),
-        mut visit: impl FnMut(usize, usize),
+        sign: Sign,
+        (mask, is_of_kind): (impl Fn(&Kinds) -> u64, impl Fn(u8) -> bool),
+        (least, fewest): (u32, u32),
+        visit: &mut impl FnMut(Place),
     ) {
         let all = join(mask(&self.this), mask(&self.next));
         let starts = long_runs(all, least) as u64 & !shift(mask(&self.before), mask(&self.this), 1);
-        for start in bits(starts) {
-            let length = (!(all >> start)).trailing_zeros() as usize;
-            let from = self.at + start;
-            // The window ends before the run does.
-            let is_cut = start + length == 2 * BLOCK;
-            let end = from + length;
-            let rest = if is_cut { self.bytes.get(end..).unwrap_or_default() } else { &[] };
-            let end = end + rest.iter().take_while(|&&byte| is_of_kind(byte)).count();
-            let window = join(self.this.digit, self.next.digit) >> start;
-            let seen = if length == 2 * BLOCK { window } else { window & ((1 << length) - 1) };
-            if seen.count_ones() >= digits || is_cut {
-                visit(from, end);
+        for bit in bits(starts) {
+            let start = self.at + bit;
+            // The window is at least a block long, from any bit on.
+            let length = (!(all >> bit) as u64).trailing_zeros() as usize;
+            if length < BLOCK {
+                let digits = (join(self.this.digit, self.next.digit) >> bit) as u64 & ((1 << length) - 1);
+                if has_bits(digits, fewest) {
+                    visit(Place { sign, start, end: start + length, digits: Some(digits) });
+                }
+            } else {
+                let rest = self.bytes[start..].iter();
+                let end = start + rest.take_while(|&&byte| is_of_kind(byte)).count();
+                visit(Place { sign, start, end, digits: None });
             }
         }
     }
+}
+
+/// Whether so many are set, few.
+#[inline]
+fn has_bits(mask: u64, least: u32) -> bool {
+    let mut left = mask;
+    (1..least).for_each(|_| left &= left.wrapping_sub(1));
+    left != 0
+}
+
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
 }
 
 const fn is_number(byte: u8) -> bool {
@@ -137,17 +159,16 @@ const fn is_number(byte: u8) -> bool {
 /// Which bytes of a block are of a kind; the first has the lowest bit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kinds {
-    digit: u64,
     letter: u64,
-    capital: u64,
-    /// Digits and what stands between those of a number.
-    number: u64,
+    digit: u64,
+    /// Digits and `()*+,-./`.
+    mark: u64,
+    space: u64,
+    assignment: u64,
+    /// `@`, backslash, `%` and `&`.
+    rare: u64,
     /// Not ASCII.
     beyond: u64,
-    plus: u64,
-    assignment: u64,
-    at: u64,
-    escape: u64,
 }
 
 impl Kinds {
@@ -160,13 +181,12 @@ impl Kinds {
             let bits = |of: u8x16| u64::from(of.to_bitmask()) << (16 * index);
             // The bit that tells the cases of letters apart.
             kinds.letter |= bits(within(bytes | u8x16::splat(0x20), b'a', b'z'));
-            kinds.capital |= bits(within(bytes, b'A', b'Z'));
             kinds.digit |= bits(within(bytes, b'0', b'9'));
-            kinds.number |= bits(within(bytes, b'(', b'9') | equal(bytes, b' '));
-            kinds.plus |= bits(equal(bytes, b'+') | equal(bytes, b'/'));
+            kinds.mark |= bits(within(bytes, b'(', b'9'));
+            kinds.space |= bits(equal(bytes, b' '));
             kinds.assignment |= bits(equal(bytes, b'=') | equal(bytes, b':'));
-            kinds.at |= bits(equal(bytes, b'@'));
-            kinds.escape |= bits(equal(bytes, b'\\') | equal(bytes, b'%') | equal(bytes, b'&'));
+            kinds.rare |=
+                bits(equal(bytes, b'@') | equal(bytes, b'\\') | equal(bytes, b'%') | equal(bytes, b'&'));
             kinds.beyond |= bits(bytes);
         }
         kinds
@@ -174,6 +194,10 @@ impl Kinds {
 
     const fn word(&self) -> u64 {
         self.letter | self.digit
+    }
+
+    const fn number(&self) -> u64 {
+        self.mark | self.space
     }
 }
 

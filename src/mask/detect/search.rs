@@ -1,7 +1,7 @@
 //! The detectors that are on, ready to search: those of one kind together, so that each kind costs one pass.
 
 use super::form::Forms;
-use super::scan::{self, Sign};
+use super::scan::{self, Place, Sign};
 use super::secrets::is_name;
 use super::token::Tokens;
 use super::word::Words;
@@ -103,10 +103,10 @@ impl Search {
     /// Shows where in `bytes` anything may be, and what, in no order. `is_within`: something stands before them in their
     /// record that may tell of it.
     pub(in crate::mask) fn places(&self, bytes: &[u8], is_within: bool, mut visit: impl FnMut(usize, Signs)) {
-        scan::walk(bytes, |sign, start, end| {
-            let signs = self.signs(bytes, is_within, (sign, start, end));
+        scan::walk(bytes, |place| {
+            let signs = self.signs(bytes, is_within, place);
             if signs != Signs::default() {
-                visit(start, signs);
+                visit(place.start, signs);
             }
         });
         for tokens in &self.tokens {
@@ -122,26 +122,31 @@ impl Search {
         for (row, own) in &self.passes {
             pass(Signs::of(Set::of(*row)), &|at| own(bytes, at, &self.keys));
         }
-        if !self.words.rows().is_empty() {
-            pass(Signs::of(self.words.rows()), &|at| self.words.seek(bytes, at));
-        }
         if self.base64 {
             pass(Signs::ESCAPES, &|at| encoded::seek(bytes, at));
         }
+        self.words.places(bytes, |row, at| visit(at, Signs::of(Set::of(row))));
+    }
+
+    /// The detectors that may find anything in `text`, behind `before` of the same record.
+    pub(in crate::mask) fn set_in(&self, text: &str, before: &str) -> Set {
+        let mut all = Signs::default();
+        self.places(text.as_bytes(), !before.is_empty(), |_, signs| all.add(signs));
+        if all.escapes { self.wanted } else { all.set }
     }
 
     #[inline]
-    fn signs(&self, bytes: &[u8], is_within: bool, sign: (Sign, usize, usize)) -> Signs {
-        let at = sign.1;
+    fn signs(&self, bytes: &[u8], is_within: bool, place: Place) -> Signs {
+        let at = place.start;
         let rows = |all: &[(usize, IsPlace)]| {
             let mut set = Set::NONE;
             all.iter().filter(|(_, is_place)| is_place(bytes, at)).for_each(|(row, _)| set.insert(*row));
             Signs::of(set)
         };
-        match sign.0 {
+        match place.sign {
             Sign::Assignment if !self.named.is_empty() && is_name(bytes, at, &self.keys) => Signs::of(self.named),
             Sign::Assignment => Signs::default(),
-            Sign::Stretch | Sign::Word | Sign::Code => Signs::of(self.forms.seen(bytes, is_within, sign)),
+            Sign::Stretch | Sign::Word | Sign::Code => Signs::of(self.forms.seen(bytes, is_within, place)),
             Sign::At => rows(&self.at),
             Sign::Base64 => rows(&self.in_base64),
             Sign::Escape if wrappings::is_escape(bytes, at) => Signs::ESCAPES,

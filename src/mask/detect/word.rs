@@ -31,9 +31,17 @@ impl Words {
         self.rows
     }
 
-    /// The next word that passes a check, its telling word sought in a wider stretch than [`Words::find`] does.
-    pub(super) fn seek(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        self.told.iter().filter_map(|told| told.next(bytes, from)).min()
+    /// Shows each word that passes a check, its telling word sought in a wider stretch than [`Words::find`] does.
+    pub(super) fn places(&self, bytes: &[u8], mut visit: impl FnMut(usize, usize)) {
+        for told in &self.told {
+            let mut seen = 0;
+            for end in told.near.ends(bytes, 0, bytes.len()) {
+                let to = bytes.len().min(end + NEAR_ESCAPED);
+                let hits = words(bytes, seen.max(end), to).filter(|&(start, end)| (told.check)(&bytes[start..end]));
+                hits.for_each(|(start, _)| visit(told.row, start));
+                seen = to;
+            }
+        }
     }
 
     /// All hits; `before` is what stands before `text` in its record.
@@ -53,17 +61,6 @@ impl Words {
                 }
             }
         }
-    }
-}
-
-impl Told {
-    fn next(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let mut ends = self.near.ends(bytes, from.saturating_sub(NEAR_ESCAPED), bytes.len());
-        ends.find_map(|end| {
-            let to = bytes.len().min(end + NEAR_ESCAPED);
-            let mut hits = words(bytes, end.max(from), to).filter(|&(start, end)| (self.check)(&bytes[start..end]));
-            hits.next().map(|(start, _)| start)
-        })
     }
 }
 

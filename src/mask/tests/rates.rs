@@ -7,6 +7,7 @@ use crate::mask::{Config, Masker};
 /// Row, and the most of 1000 random strings of its own forms that its proof may let pass.
 const BOUNDS: &[(&str, f64)] = &[
     ("phone", 900.0),
+    ("card", 60.0),
     ("iban", 20.0),
     ("swift", 450.0),
     ("wallet", 0.1),
@@ -43,12 +44,14 @@ const BOUNDS: &[(&str, f64)] = &[
 /// The most of 1000 of them that may be taken without a telling grouping and without a word before them.
 const BARE: f64 = 0.9;
 
-/// Letters in their places make these telling, and long runs of capitals and digits are rare.
-const TELLING: &[(&str, f64)] = &[("iban", 20.0)];
+/// Letters in their places make an IBAN telling, and long runs of capitals and digits are rare. A card's number is written
+/// bare more often than not, and worth a few others.
+const TELLING: &[(&str, f64)] = &[("iban", 20.0), ("card", 60.0)];
 
 /// What is written in many ways, in a few of them.
 const FREE: &[(&str, &[&str])] = &[
     ("iban", &["DE####################", "GB##AAAA##############", "FR############***********##"]),
+    ("card", &["################", "#### #### #### ####"]),
     ("swift", &["AAAAAAAA", "AAAAAA**", "AAAAAA*****"]),
     ("wallet", &["1*********************************", "bc1q**************************************"]),
     (

@@ -8,7 +8,7 @@ pub(super) const INN: Detector = Detector {
     name: "ru_inn",
     tag: "[ru_inn]",
     group: Group::Ids,
-    default: false,
+    default: true,
     proof: "one or two check digits, and a word before it",
     source: "order ED-7-14/559@ of the Federal Tax Service, 2020",
     finder: Finder::Form {

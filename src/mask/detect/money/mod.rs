@@ -17,7 +17,7 @@ const CARD: Detector = Detector {
     default: true,
     proof: "issuer, length, check digit",
     source: "ISO/IEC 7812-1 and the networks",
-    finder: Finder::Number { judge: card::judge, asked: &[Asked::Stretch], near: &[] },
+    finder: Finder::Number { judge: card::judge, asked: &[Asked::Stretch(13)], near: &[] },
     masked: &[
         ("paid with 4111111111111111.", "paid with [card]."),
         ("5500-0055-5555-5559 and 3714 496353 98431", "[card] and [card]"),

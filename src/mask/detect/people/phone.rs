@@ -15,7 +15,7 @@ pub(super) const ROW: Detector = Detector {
     source: "ITU-T E.164 and the national numbering plans",
     finder: Finder::Number {
         judge,
-        asked: &[Asked::Stretch],
+        asked: &[Asked::Stretch(FEWEST_DIGITS)],
         near: &[
             "phone",
             "phones",
@@ -200,14 +200,21 @@ struct Run {
 }
 
 fn judge(bytes: &[u8], start: usize, end: usize) -> Option<Number> {
+    // Most runs of digits are not even long enough, or the rest of an id.
+    let goes_on = mark_at(&bytes[end..]).is_some();
+    if !goes_on && end - start < FEWEST_DIGITS {
+        return None;
+    }
     let is_open = start > 0 && bytes[start - 1] == b'(';
     let mut begin = start - usize::from(is_open);
     let plus = plus_before(&bytes[..begin]);
     begin -= plus;
-    // Most runs of digits are not even long enough.
-    let is_long = end - start >= FEWEST_DIGITS || mark_at(&bytes[end..]).is_some();
-    if !is_long || !is_apart(bytes, begin) {
+    if !is_apart(bytes, begin) {
         return None;
+    }
+    if !goes_on && plus == 0 && !is_open {
+        let is_hit = end - start <= MOST_DIGITS && ends(bytes, end) && may_be_dialled(&bytes[start..end]);
+        return is_hit.then_some(Number { begin, end, is_sure: false });
     }
     let mut written = read(bytes, start);
     written.is_open = is_open && written.groups[1].mark == b')';
@@ -295,7 +302,6 @@ fn mark_at(bytes: &[u8]) -> Option<(usize, u8)> {
         [b')', b' ' | b'-', ..] => (2, b')'),
         [b' ' | b'-', b'(', ..] => (2, b'('),
         [b' ', b'-', b' ', ..] => (3, b'-'),
-        [0xc2, 0xa0, ..] => (2, b' '),
         // A slash in a JSON string whose writer escapes it.
         [b'\\', b'/', ..] => (2, b'/'),
         [mark @ (b' ' | b'-' | b'.' | b'/' | b'(' | b')'), ..] => (1, *mark),
@@ -357,13 +363,13 @@ impl Written {
         let is_day = matches!(groups, [year, month, day, ..] if (year.size, month.size, day.size) == (4, 2, 2));
         let is_address = matches!(groups, [_, rest @ ..] if rest.len() == 3 && rest.iter().all(|one| one.mark == b'.'));
         let is_grouped = groups.iter().skip(1).all(|group| group.size > 1);
-        let abroad = digits.strip_prefix(b"00").unwrap_or(digits);
-        !is_day
-            && !is_address
-            && is_grouped
-            && digits.len() >= FEWEST_DIGITS
-            && (is_national(digits) || is_international(abroad))
+        !is_day && !is_address && is_grouped && digits.len() >= FEWEST_DIGITS && may_be_dialled(digits)
     }
+}
+
+/// Whether it is a number in one of the countries above, or from abroad.
+fn may_be_dialled(digits: &[u8]) -> bool {
+    is_national(digits) || is_international(digits.strip_prefix(b"00").unwrap_or(digits))
 }
 
 /// Whether it may be dialled in one of the countries above, or in Italy, Poland or India.

@@ -50,8 +50,19 @@ static CLIENTS: [(&str, &str, Form); 13] = [
 
 /// The same names, as a first look sees them.
 pub(super) const NAMES: &[&str] = &[
-    "mysql ", "mysqldump ", "mysqladmin ", "mariadb ", "mariadb-dump ", "sshpass ", "redis-cli ", "mongo ", "mongosh ",
-    "docker login ", "sqlcmd ", "ldapsearch ", "curl ",
+    "mysql ",
+    "mysqldump ",
+    "mysqladmin ",
+    "mariadb ",
+    "mariadb-dump ",
+    "sshpass ",
+    "redis-cli ",
+    "mongo ",
+    "mongosh ",
+    "docker login ",
+    "sqlcmd ",
+    "ldapsearch ",
+    "curl ",
 ];
 
 static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {

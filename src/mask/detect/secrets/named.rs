@@ -82,7 +82,13 @@ pub(super) const SPARED: &[&str] = &[
 
 /// Whether the `=` or `:` is behind the name of a secret, or of what is personal.
 pub(in crate::mask::detect) fn is_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
-    name_before(bytes, at, keys).is_some()
+    // Of most nothing but a quote stands between.
+    let end = match bytes[..at] {
+        [.., last, b'"'] if is_word(last) => at - 1,
+        [.., last] if is_word(last) => at,
+        _ => return name_before(bytes, at, keys).is_some(),
+    };
+    keys.secret_before(bytes, end).is_some()
 }
 
 /// All values of secret names.
