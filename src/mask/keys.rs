@@ -139,24 +139,23 @@ pub(super) struct Keys {
 }
 
 /// What may stand between the letters of a name, among [`Names::letters`].
-const SEPARATOR: usize = 1;
+const SEPARATOR: u8 = 1;
 
 /// Names as a tree of letters, the last one at its root: most words part from all names after a letter or two.
 #[derive(Debug)]
 struct Names {
     /// Numbers the bytes of all names, in either case; 0: in none, or [`SEPARATOR`].
     letters: [u8; 256],
-    /// From each node's number on, so many as there are letters: the node of that letter before it; 0: none.
+    /// From each node's number on, so many as there are letters: the node of that letter before it; 0: none. At
+    /// [`SEPARATOR`]: one more than the number of the name that begins there.
     before: Vec<u32>,
     width: usize,
-    /// By node: the name that begins there.
-    names: Vec<Option<Name>>,
+    /// Of two that end at one place the earlier counts.
+    names: Vec<Name>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
-    /// Of two that end at one place the lesser counts.
-    order: usize,
     anywhere: bool,
     kind: Kind,
 }
@@ -165,8 +164,8 @@ impl Names {
     /// From names in lower case without separators; the earlier count more.
     fn new(all: &[(Vec<u8>, bool, Kind)]) -> Self {
         let mut letters = [0; 256];
-        [b'_', b'-', b'.', b' '].iter().for_each(|byte| letters[usize::from(*byte)] = SEPARATOR as u8);
-        let mut width = SEPARATOR as u8 + 1;
+        [b'_', b'-', b'.', b' '].iter().for_each(|byte| letters[usize::from(*byte)] = SEPARATOR);
+        let mut width = SEPARATOR + 1;
         for byte in all.iter().flat_map(|(name, ..)| name) {
             if letters[usize::from(*byte)] == 0 {
                 letters[usize::from(*byte)] = width;
@@ -175,10 +174,8 @@ impl Names {
             }
         }
         let width = usize::from(width);
-        let mut tree = Self { letters, before: vec![0; width], width, names: vec![None] };
-        for (order, (name, anywhere, kind)) in all.iter().enumerate() {
-            tree.insert(name, Name { order, anywhere: *anywhere, kind: *kind });
-        }
+        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new() };
+        all.iter().for_each(|(name, anywhere, kind)| tree.insert(name, Name { anywhere: *anywhere, kind: *kind }));
         tree
     }
 
@@ -191,36 +188,34 @@ impl Names {
                 node = self.before.len();
                 self.before[place] = offset(node);
                 self.before.resize(self.before.len() + self.width, 0);
-                self.names.push(None);
             }
         }
-        self.names[node / self.width].get_or_insert(named);
+        let place = node + usize::from(SEPARATOR);
+        if self.before[place] == 0 {
+            self.names.push(named);
+            self.before[place] = offset(self.names.len());
+        }
     }
 
     /// The name that ends with `bytes`.
     #[inline]
     fn at_end(&self, bytes: &[u8]) -> Option<Name> {
-        let (mut node, mut found) = (0, None);
+        let (mut node, mut found) = (0, 0);
         for (at, byte) in bytes.iter().enumerate().rev() {
-            let letter = usize::from(self.letters[usize::from(*byte)]);
-            if letter == SEPARATOR {
-                if node == 0 {
-                    break;
-                }
-                continue;
+            let letter = self.letters[usize::from(*byte)];
+            if letter != SEPARATOR {
+                node = self.before[node + usize::from(letter)] as usize;
             }
-            node = self.before[node + letter] as usize;
             if node == 0 {
                 break;
             }
-            if let Some(name) = self.names[node / self.width]
-                && found.is_none_or(|found: Name| name.order < found.order)
-                && (name.anywhere || starts_word(bytes, at))
-            {
-                found = Some(name);
+            let name = self.before[node + usize::from(SEPARATOR)] as usize;
+            let is_better = letter != SEPARATOR && name > 0 && (found == 0 || name < found);
+            if is_better && (self.names[name - 1].anywhere || starts_word(bytes, at)) {
+                found = name;
             }
         }
-        found
+        found.checked_sub(1).map(|name| self.names[name])
     }
 }
 
@@ -296,4 +291,31 @@ fn starts_at(bytes: &[u8], end: usize, reversed: &[u8]) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_tree_finds_what_comparing_each_name_finds(
+            names in prop::collection::vec(("[abя]{0,4}", any::<bool>()), 0..9), text in "[abAя1_ .:]{0,12}",
+        ) {
+            let all: Vec<_> = names.iter().map(|(name, anywhere)| (name.clone().into_bytes(), *anywhere, Kind::Value)).collect();
+            let bytes = text.as_bytes();
+            let is_at_end = |(name, anywhere, _): &&(Vec<u8>, bool, Kind)| {
+                let reversed: Vec<u8> = name.iter().rev().copied().collect();
+                let start = starts_at(bytes, bytes.len(), &reversed);
+                !name.is_empty() && start.is_some_and(|start| *anywhere || starts_word(bytes, start))
+            };
+            // Of two equal names the tree keeps the first.
+            let mut seen = std::collections::BTreeSet::new();
+            let expected = all.iter().filter(|(name, ..)| seen.insert(name.clone())).find(is_at_end);
+            let found = Names::new(&all).at_end(bytes);
+            prop_assert_eq!(found.map(|name| name.anywhere), expected.map(|(_, anywhere, _)| *anywhere));
+        }
+    }
 }
