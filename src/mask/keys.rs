@@ -1,6 +1,7 @@
 //! Names whose values are secret: `password`, `accessToken`, `X-Api-Key`. Knows names only, not where values end.
 
 use super::detect::{is_word, starts_word};
+use crate::base::chunk::offset;
 
 /// Names that are secret at the end of any word: `PGPASSWORD`, `clientSecret`, `access_token`, `jsessionid`.
 const ANYWHERE: &[&str] = &[
@@ -43,9 +44,6 @@ const WORDS: &[&str] =
 /// Names whose value is a list of `name=value;`, only as whole words.
 const LISTS: &[&str] = &["cookie", "cookies", "set_cookie"];
 
-/// Size of the table of name endings.
-const ENDINGS: usize = 1024;
-
 /// What kind of value a secret name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -58,52 +56,112 @@ pub(super) enum Kind {
 /// All secret names, ready to be compared from their ends.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// By the last two letters, see [`ending`]: most words share them with no name.
-    by_ending: Vec<Vec<Name>>,
-    /// Like [`Name::reversed`].
+    names: Names,
+    /// Lower case, no separators, last byte first.
     except: Vec<Vec<u8>>,
 }
 
-#[derive(Clone, Debug)]
+/// What may stand between the letters of a name, among [`Names::letters`].
+const SEPARATOR: u8 = 1;
+
+/// Names as a tree of letters, the last one at its root: most words part from all names after a letter or two.
+#[derive(Debug)]
+struct Names {
+    /// Numbers the bytes of all names, in either case; 0: in none, or [`SEPARATOR`].
+    letters: [u8; 256],
+    /// From each node's number on, so many as there are letters: the node of that letter before it; 0: none. At
+    /// [`SEPARATOR`]: one more than the number of the name that begins there.
+    before: Vec<u32>,
+    width: usize,
+    /// Of two that end at one place the earlier counts.
+    names: Vec<Name>,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Name {
-    /// Lower case, no separators, last byte first.
-    reversed: Vec<u8>,
     anywhere: bool,
     kind: Kind,
+}
+
+impl Names {
+    /// From names in lower case without separators; the earlier count more.
+    fn new(all: &[(Vec<u8>, bool, Kind)]) -> Self {
+        let mut letters = [0; 256];
+        [b'_', b'-', b'.', b' '].iter().for_each(|byte| letters[usize::from(*byte)] = SEPARATOR);
+        let mut width = SEPARATOR + 1;
+        for byte in all.iter().flat_map(|(name, ..)| name) {
+            if letters[usize::from(*byte)] == 0 {
+                letters[usize::from(*byte)] = width;
+                letters[usize::from(byte.to_ascii_uppercase())] = width;
+                width += 1;
+            }
+        }
+        let width = usize::from(width);
+        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new() };
+        all.iter().for_each(|(name, anywhere, kind)| tree.insert(name, Name { anywhere: *anywhere, kind: *kind }));
+        tree
+    }
+
+    fn insert(&mut self, name: &[u8], named: Name) {
+        let mut node = 0;
+        for byte in name.iter().rev() {
+            let place = node + usize::from(self.letters[usize::from(*byte)]);
+            node = self.before[place] as usize;
+            if node == 0 {
+                node = self.before.len();
+                self.before[place] = offset(node);
+                self.before.resize(self.before.len() + self.width, 0);
+            }
+        }
+        let place = node + usize::from(SEPARATOR);
+        if self.before[place] == 0 {
+            self.names.push(named);
+            self.before[place] = offset(self.names.len());
+        }
+    }
+
+    /// The name that ends with `bytes`.
+    #[inline]
+    fn at_end(&self, bytes: &[u8]) -> Option<Name> {
+        let (mut node, mut found) = (0, 0);
+        for (at, byte) in bytes.iter().enumerate().rev() {
+            let letter = self.letters[usize::from(*byte)];
+            if letter != SEPARATOR {
+                node = self.before[node + usize::from(letter)] as usize;
+            }
+            if node == 0 {
+                break;
+            }
+            let name = self.before[node + usize::from(SEPARATOR)] as usize;
+            let is_better = letter != SEPARATOR && name > 0 && (found == 0 || name < found);
+            if is_better && (self.names[name - 1].anywhere || starts_word(bytes, at)) {
+                found = name;
+            }
+        }
+        found.checked_sub(1).map(|name| self.names[name])
+    }
 }
 
 impl Keys {
     /// The built-in names and the user's `own`, less those in `except`, which are whole names.
     pub(super) fn new(own: &[String], except: &[String]) -> Self {
-        let mut keys = Self {
-            by_ending: vec![Vec::new(); ENDINGS],
-            except: except.iter().map(|name| plain(name).bytes().rev().collect()).collect(),
+        let built_in = |names: &[&'static str], anywhere, kind| {
+            names.iter().map(|name| ((*name).to_owned(), anywhere, kind)).collect::<Vec<_>>()
         };
-        ANYWHERE.iter().for_each(|name| keys.insert(name, true, Kind::Value));
-        WORDS.iter().for_each(|name| keys.insert(name, false, Kind::Value));
-        LISTS.iter().for_each(|name| keys.insert(name, false, Kind::List));
-        own.iter().for_each(|name| keys.insert(name, false, Kind::Value));
-        keys
+        let all = [
+            built_in(ANYWHERE, true, Kind::Value),
+            built_in(WORDS, false, Kind::Value),
+            built_in(LISTS, false, Kind::List),
+            own.iter().map(|name| (name.clone(), false, Kind::Value)).collect(),
+        ];
+        let forms = |(name, anywhere, kind): (String, bool, Kind)| cased(&name).map(|form| (form, anywhere, kind));
+        let all: Vec<_> = all.into_iter().flatten().flat_map(forms).collect();
+        let except = except.iter().map(|name| plain(name).bytes().rev().collect()).collect();
+        Self { names: Names::new(&all), except }
     }
 
-    /// Letters beyond ASCII are compared in the cases that people write: lower, upper, first letter upper.
-    fn insert(&mut self, name: &str, anywhere: bool, kind: Kind) {
-        let lower = plain(name);
-        let mut letters = lower.chars();
-        let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-        let mut forms = [lower.to_uppercase(), title, lower].map(|form| form.to_ascii_lowercase()).to_vec();
-        forms.dedup();
-        for form in forms {
-            let name = Name { reversed: form.bytes().rev().collect(), anywhere, kind };
-            match name.reversed[..] {
-                [] => {}
-                [only] => (0..=u8::MAX).for_each(|before| self.by_ending[ending(only, before)].push(name.clone())),
-                [last, before, ..] => self.by_ending[ending(last, before)].push(name),
-            }
-        }
-    }
-
-    /// Whether the name that ends at `end` is secret. A single digit after it (`password2`) does not count.
+    /// The kind of the name that ends at `end`, if it is one of these. A single digit after it (`password2`) does not
+    /// count.
     #[inline]
     pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
         let mut name = bytes.get(..end)?;
@@ -111,16 +169,7 @@ impl Keys {
             name = &name[..end - 1];
             name.last().filter(|before| before.is_ascii_alphabetic())?;
         }
-        let (last, rest) = name.split_last()?;
-        let before = rest.iter().rev().find(|&&byte| !is_separator(byte)).unwrap_or(&0);
-        let names = &self.by_ending[ending(last.to_ascii_lowercase(), before.to_ascii_lowercase())];
-        if names.is_empty() { None } else { self.secret_among(names, name) }
-    }
-
-    fn secret_among(&self, names: &[Name], name: &[u8]) -> Option<Kind> {
-        let found = names.iter().find(|one| {
-            starts_at(name, name.len(), &one.reversed).is_some_and(|start| one.anywhere || starts_word(name, start))
-        })?;
+        let found = self.names.at_end(name)?;
         (!self.is_excepted(name)).then_some(found.kind)
     }
 
@@ -142,9 +191,12 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.' | b' ')
 }
 
-/// Where in the table names with these last letters are. Some letters share a place.
-fn ending(last: u8, before: u8) -> usize {
-    (usize::from(last) * 37 + usize::from(before)) % ENDINGS
+/// A name in the cases that people write beyond ASCII: upper, first letter upper, lower. In ASCII all are one.
+fn cased(name: &str) -> [Vec<u8>; 3] {
+    let lower = plain(name);
+    let mut letters = lower.chars();
+    let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    [lower.to_uppercase(), title, lower].map(|form| form.to_ascii_lowercase().into_bytes())
 }
 
 /// Where the name that ends at `end` starts, if it is `reversed`.
@@ -160,4 +212,31 @@ fn starts_at(bytes: &[u8], end: usize, reversed: &[u8]) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_tree_finds_what_comparing_each_name_finds(
+            names in prop::collection::vec(("[abя]{0,4}", any::<bool>()), 0..9), text in "[abAя1_ .:]{0,12}",
+        ) {
+            let all: Vec<_> = names.iter().map(|(name, anywhere)| (name.clone().into_bytes(), *anywhere, Kind::Value)).collect();
+            let bytes = text.as_bytes();
+            let is_at_end = |(name, anywhere, _): &&(Vec<u8>, bool, Kind)| {
+                let reversed: Vec<u8> = name.iter().rev().copied().collect();
+                let start = starts_at(bytes, bytes.len(), &reversed);
+                !name.is_empty() && start.is_some_and(|start| *anywhere || starts_word(bytes, start))
+            };
+            // Of two equal names the tree keeps the first.
+            let mut seen = std::collections::BTreeSet::new();
+            let expected = all.iter().filter(|(name, ..)| seen.insert(name.clone())).find(is_at_end);
+            let found = Names::new(&all).at_end(bytes);
+            prop_assert_eq!(found.map(|name| name.anywhere), expected.map(|(_, anywhere, _)| *anywhere));
+        }
+    }
 }

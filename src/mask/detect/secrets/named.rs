@@ -67,7 +67,18 @@ pub(super) const SPARED: &[&str] = &[
 
 /// An `=` or `:` after a secret name.
 pub(super) fn seek(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
-    memchr2_iter(b'=', b':', &bytes[from..]).map(|at| from + at).find(|&at| name_before(bytes, at, keys).is_some())
+    memchr2_iter(b'=', b':', &bytes[from..]).map(|at| from + at).find(|&at| is_named(bytes, at, keys))
+}
+
+/// Whether a secret name stands before the operator.
+fn is_named(bytes: &[u8], operator: usize, keys: &Keys) -> bool {
+    // Of most nothing but a quote stands between.
+    let end = match bytes[..operator] {
+        [.., last, b'"'] if is_word(last) => operator - 1,
+        [.., last] if is_word(last) => operator,
+        _ => return name_before(bytes, operator, keys).is_some(),
+    };
+    keys.secret_before(bytes, end).is_some()
 }
 
 /// All values of secret names.
