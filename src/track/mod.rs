@@ -73,8 +73,8 @@ impl Tracker {
     }
 
     /// The same with what lies in the output's queue, oldest first: it need not be read again. Also gives the sequence
-    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too; `None` where it is
-    /// settled already.
+    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too, or its source is not
+    /// known: it is sent all the same; `None` where it is settled already.
     ///
     /// [`Span::SETTLED`]: crate::base::batch::Span::SETTLED
     ///
