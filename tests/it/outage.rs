@@ -177,8 +177,11 @@ mod es8 {
 
 /// A store that is faster than a real one, so that all of 2 GB arrives within minutes.
 mod scripted {
+    use std::net::TcpListener;
+
     use super::fast::Fast;
     use super::*;
+    use crate::harness::append;
 
     fn arrives_once(outage: &Outage) {
         let fast = Fast::start(Checker::new("a", outage.lines()));
@@ -188,6 +191,28 @@ mod scripted {
     #[test]
     fn a_large_outage_loses_and_repeats_nothing() {
         arrives_once(&LARGE);
+    }
+
+    /// A store that takes connections and answers nothing is no fault that a person must mend; but not for ever.
+    #[test]
+    fn a_line_that_waits_for_long_turns_health_red_until_it_is_delivered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (url, ground) = (format!("http://{}", listener.local_addr().unwrap()), Ground::new());
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let store = format!("[output.store]\ntype = \"elasticsearch\"\nurl = [\"{url}\"]\ntimeout = \"1s\"\n");
+        let admin = format!("[admin]\nlisten = \"{listen}\"\nstalled_after = \"2s\"\n\n");
+        configure(&ground, "app", &format!("{store}\n{admin}"));
+        append(&ground.log("app.log"), "seq-a-0000000\n");
+        let agent = ground.start(&[]);
+        let health = || ground.run_with_input(&["health", "-c", "agent.toml"], b"");
+        wait_until("the line to have waited", || {
+            health().stdout.contains("output store: a line has waited for 0 min").then_some(())
+        });
+        assert_eq!(health().status.code(), Some(1));
+        let fast = Fast::serve(listener, Checker::new("a", 1));
+        wait_until("it to be well again", || (health().status.code() == Some(0)).then_some(()));
+        fast.assert_each_once();
+        agent.terminate().expect_code(0);
     }
 
     #[test]
