@@ -103,18 +103,21 @@ fn arrives(store: &Store, outage: &Outage, check: impl FnOnce(&str)) {
     configure(&ground, &service, &store.output().replace(&store.url, "http://127.0.0.1:1"));
     let generator = Generator::until(now_ms(), outage.lines(), 5, "a");
     let mut agent = ground.start(&[]);
-    let (mut written, mut deleted) = (0, 0);
+    let (mut written, mut deleted, mut peak_kib) = (0, 0, 0);
     for file in 0..files {
         let length = rotate(&ground, &generator, file * lines_a_file..(file + 1) * lines_a_file);
         written += length;
         deleted += if file + 2 < files { length } else { 0 };
         wait_until("the new file to be opened", || has_open(&agent, &ground.log("app.log")).then_some(()));
         if kill_every.is_some_and(|every| file % every == every - 1) {
-            agent = kill_and_start(&ground, agent);
+            let killed_kib;
+            (agent, killed_kib) = kill_and_start(&ground, agent);
+            peak_kib = killed_kib.max(peak_kib);
         }
     }
     wait_until_all_are_let_go(&agent);
-    let (queued, peak_kib) = (queued_bytes(&ground), agent.peak_kib());
+    let queued = queued_bytes(&ground);
+    peak_kib = agent.peak_kib().max(peak_kib);
     println!(
         "outage: {written} bytes written, {deleted} of them deleted, {queued} in the queue, {} MiB of memory",
         peak_kib >> 10
@@ -137,14 +140,16 @@ fn arrives(store: &Store, outage: &Outage, check: impl FnOnce(&str)) {
 }
 
 /// What is deleted and not read by then would be gone, and so would be what is deleted before anyone could open it again.
-fn kill_and_start(ground: &Ground, agent: Agent) -> Agent {
+/// The next agent, and the most memory that this one held.
+fn kill_and_start(ground: &Ground, agent: Agent) -> (Agent, u64) {
     wait_until_all_are_let_go(&agent);
+    let peak_kib = agent.peak_kib();
     agent.kill_9();
     let agent = ground.start(&[]);
     for path in [ground.log("app.log"), ground.log("app.log.1")] {
         wait_until("the files to be found again", || has_open(&agent, &path).then_some(()));
     }
-    agent
+    (agent, peak_kib)
 }
 
 fn wait_until_all_are_let_go(agent: &Agent) {
