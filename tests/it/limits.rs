@@ -117,7 +117,7 @@ fn a_new_file_is_read_long_before_the_next_poll() {
     agent.terminate().expect_code(0);
 }
 
-/// E12: what the store would refuse cannot be written down, and the agent is stopped: the checkpoint does not pass it, and
+/// What the store would refuse cannot be written down, and the agent is stopped: the checkpoint does not pass it, and
 /// the next run, which may write, has it.
 #[test]
 fn a_stop_while_refused_records_cannot_be_written_down_passes_none_of_them() {
