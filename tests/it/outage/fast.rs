@@ -29,7 +29,11 @@ struct Kept {
 impl Fast {
     /// Serves from now on, and expects what `checker` does.
     pub fn start(checker: Checker) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), checker)
+    }
+
+    /// The same where `listener` is bound.
+    pub fn serve(listener: TcpListener, checker: Checker) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let kept = Arc::new(Mutex::new(Kept { places: HashSet::new(), checker }));
         let keeping = Arc::clone(&kept);
