@@ -96,8 +96,8 @@ struct Quiet {
     looked_ms: i64,
 }
 
-/// Followed files are looked at every second: what is longer is a clock that was set, or a process that was suspended, as
-/// their writers may have been.
+/// Followed files are looked at every second, unless reading pauses. What is longer is a pause, a clock that was set, or a
+/// process that was suspended, as their writers may have been: the wait begins anew.
 const LONGEST_LOOK_MS: i64 = 60_000;
 
 impl Quiet {
