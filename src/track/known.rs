@@ -142,16 +142,25 @@ impl Sources {
         }
     }
 
-    /// The files that this run has neither found nor sought, of the `[source.NAME]`s that `is_wanted`. Those
-    /// `resting` are there and not read now.
-    pub fn absent(&mut self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
+    /// The files that are to be sought, of the `[source.NAME]`s that `keep_ms` knows: those that this run has neither
+    /// found nor sought, and those that were not seen for so long that they would be forgotten. Those `resting` are
+    /// there and not read now.
+    pub fn absent(
+        &mut self,
+        resting: &BTreeSet<Inode>,
+        keep_ms: impl Fn(&str) -> Option<i64>,
+        now_ms: i64,
+    ) -> Vec<Absent> {
         let mut absent = Vec::new();
         for (id, tracked) in &mut self.by_id {
             let Identity::File { inode, birth_ns, .. } = &tracked.identity else { continue };
             if tracked.is_followed || resting.contains(&(*inode, *birth_ns)) {
                 (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
-            } else if !tracked.is_sought && is_wanted(&tracked.name) {
-                absent.push(tracked.absent(*id));
+            } else if let Some(keep_ms) = keep_ms(&tracked.name).filter(|_| !tracked.is_finished) {
+                tracked.is_sought &= !tracked.is_unseen(keep_ms, now_ms);
+                if !tracked.is_sought {
+                    absent.push(tracked.absent(*id));
+                }
             }
         }
         absent
@@ -163,8 +172,7 @@ impl Sources {
         let mut is_news = false;
         for tracked in self.by_id.values_mut().filter(|tracked| matches!(tracked.identity, Identity::File { .. })) {
             let is_gone = tracked.is_sought && !tracked.is_followed && !tracked.is_finished;
-            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.seen_ms.saturating_add(keep_ms) < now_ms)
-            {
+            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.is_unseen(keep_ms, now_ms)) {
                 tracked.is_finished = true;
                 is_news = true;
             }
@@ -346,6 +354,11 @@ impl Tracked {
 
     fn offset(&self) -> u64 {
         self.position().map_or(0, |(offset, _)| offset)
+    }
+
+    /// Whether it was not seen for longer.
+    fn is_unseen(&self, for_ms: i64, now_ms: i64) -> bool {
+        self.seen_ms.saturating_add(for_ms) < now_ms
     }
 
     fn absent(&self, id: SourceId) -> Absent {
