@@ -14,17 +14,27 @@ mod tests;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
 use crate::base::counts::Ledger;
+use crate::base::quantity::Span;
 
 /// `[admin]` as the user writes it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where `/metrics`, `/healthz` and `/readyz` are served.
     pub listen: Listen,
+    /// An output whose oldest line waits for longer is not well.
+    pub stalled_after: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listen: Listen::default(), stalled_after: Span(Duration::from_secs(15 * 60)) }
+    }
 }
 
 /// An address, or nowhere. Written as `"127.0.0.1:9618"` or `"off"`.

@@ -55,7 +55,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn on(address: SocketAddr) -> Config {
-    Config { listen: Listen(Some(address)) }
+    Config { listen: Listen(Some(address)), ..Config::default() }
 }
 
 fn exchange(address: SocketAddr, request: &str) -> String {
@@ -107,7 +107,7 @@ fn the_probe_tells_well_from_unwell_and_from_no_one() {
 fn a_port_in_use_is_done_without() {
     let served = start();
     assert!(runtime().block_on(http::listen(&on(served.address))).is_none());
-    assert!(runtime().block_on(http::listen(&Config { listen: Listen(None) })).is_none());
+    assert!(runtime().block_on(http::listen(&Config { listen: Listen(None), ..Config::default() })).is_none());
 }
 
 #[test]

@@ -165,11 +165,11 @@ impl Finder {
         }
     }
 
-    /// Seeks the files that were followed by an earlier run and that no glob leads to now. `false`: not all could be
-    /// sought, for want of open files.
+    /// Seeks the files that were followed before and that no glob leads to now, and forgets those that are long gone.
+    /// `false`: not all could be sought, for want of open files.
     fn roll_call(&mut self, resting: &BTreeSet<Inode>) -> bool {
         let now_ms = clock::now_ms();
-        let absent = self.shared.tracker.absent(resting, |name| self.configs.contains_key(name), now_ms);
+        let absent = self.shared.tracker.absent(resting, |name| self.keep_ms(name), now_ms);
         let mut is_whole = true;
         for (one, sought) in seek(absent) {
             match sought {
@@ -181,8 +181,13 @@ impl Finder {
                 Whereabouts::Unknown(error) => self.tell_unknown(&one, &error),
             }
         }
-        self.shared.tracker.forget(|name| self.configs.get(name).map(file::Config::forget_after_ms), now_ms);
+        self.shared.tracker.forget(|name| self.keep_ms(name), now_ms);
         is_whole
+    }
+
+    /// For how long a file of a `[source.NAME]` is known that is not seen; `None` where there is none of this name.
+    fn keep_ms(&self, name: &str) -> Option<i64> {
+        self.configs.get(name).map(file::Config::forget_after_ms)
     }
 
     /// Counts, and says, what is lost of a file that is gone.

@@ -184,10 +184,10 @@ impl Agent {
             let parts = routes.iter().map(|route| (&*route.name, &*route.metrics));
             metrics::render(&parts.chain([("", &process)]).collect::<Vec<_>>())
         };
-        let routes = Arc::clone(&self.routes);
+        let (routes, stalled_after) = (Arc::clone(&self.routes), config.admin.stalled_after);
         let health = move || admin::Health {
             ready: ready.load(Ordering::Relaxed),
-            reasons: routes.iter().flat_map(Route::troubles).collect(),
+            reasons: routes.iter().flat_map(|route| route.troubles(stalled_after)).collect(),
         };
         let routes = Arc::clone(&self.routes);
         let ledger = move || routes.iter().map(|route| (route.name.to_string(), route.tracker.ledger())).collect();

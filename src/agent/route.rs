@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use crate::base::batch::Batch;
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
+use crate::base::quantity::Span;
 use crate::base::seldom::Seldom;
 use crate::collect::lines::Spare;
 use crate::config::{Config, Output};
@@ -205,6 +206,7 @@ impl Route {
             part: Part::default(),
             packer,
             is_urgent: false,
+            has_given_up: false,
             outlet,
             destination: Arc::clone(&self.destination),
             tracker: Arc::clone(&self.tracker),
@@ -238,7 +240,11 @@ impl Route {
     }
 
     /// Why it is not well. Nothing: it is.
-    pub fn troubles(&self) -> impl Iterator<Item = String> {
+    pub fn troubles(&self, stalled_after: Span) -> impl Iterator<Item = String> {
+        let waits = (self.oldest_age() > stalled_after.0).then(|| {
+            let minutes = self.oldest_age().as_secs() / 60;
+            format!("output {}: a line has waited for {minutes} min to be delivered", self.name)
+        });
         let held = self.destination.is_held().map(|reason| format!("output {} is held: {reason}", self.name));
         let paused = self.outlets.iter().any(|outlet| outlet.is_paused());
         let paused = paused.then(|| format!("the queue of output {} is full: reading pauses", self.name));
@@ -246,7 +252,7 @@ impl Route {
         let stalled = stalled.map(|(name, count)| {
             format!("source {name}: the container engine's log streams hang, of {count} containers")
         });
-        held.into_iter().chain(self.tracker.trouble()).chain(paused).chain(stalled)
+        held.into_iter().chain(waits).chain(self.tracker.trouble()).chain(paused).chain(stalled)
     }
 
     /// Writes a checkpoint if anything changed, and lets the queues forget what it covers.
@@ -272,10 +278,15 @@ impl Route {
         }
     }
 
+    /// How long ago the oldest line was read that is not delivered.
+    fn oldest_age(&self) -> Duration {
+        let waited_ms = self.tracker.oldest_ms().map_or(0, |oldest| clock::now_ms() - oldest);
+        Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0))
+    }
+
     /// Sets its gauges.
     pub fn measure(&self) {
-        let waited_ms = self.tracker.oldest_ms().map_or(0, |oldest| clock::now_ms() - oldest);
-        self.metrics.set(Metric::LagSeconds, &self.name, u64::try_from(waited_ms / 1000).unwrap_or(0));
+        self.metrics.set(Metric::LagSeconds, &self.name, self.oldest_age().as_secs());
         self.metrics.set(Metric::ChunksInFlight, &self.name, self.tracker.in_flight() as u64);
         self.metrics.set(Metric::Sources, &self.name, self.tracker.sources() as u64);
         let queues = || self.outlets.iter().filter_map(|outlet| outlet.queue());

@@ -61,6 +61,8 @@ pub struct Worker {
     pub packer: Packer,
     /// A chunk is in it whose source cannot wait.
     pub is_urgent: bool,
+    /// Something could not be written before a stop: nothing more is taken, so that no checkpoint passes it.
+    pub has_given_up: bool,
     /// Where sealed ones go.
     pub outlet: Outlet,
     /// Where records are set aside that its store would refuse.
@@ -211,12 +213,18 @@ impl Worker {
 
     /// Takes a chunk through. `is_urgent`: its source cannot wait for a store that is away.
     fn process(&mut self, mut chunk: Chunk, is_urgent: bool) {
+        if self.has_given_up {
+            return;
+        }
         failpoint::hit("read");
         self.pipeline.process(&mut chunk, &mut self.part);
         self.count(&chunk);
-        let Some(seq) = self.until_written(|tracker| tracker.begin(&chunk)) else { return };
+        let seq = self.until_written(|tracker| tracker.begin(&chunk));
+        let Some(seq) = seq.filter(|_| self.park_refused(&chunk.source).is_some()) else {
+            self.has_given_up = true;
+            return;
+        };
         failpoint::hit("noted");
-        self.park_refused(&chunk.source);
         let Part { body, items, counts, .. } = &mut self.part;
         let span = Span { source: Arc::clone(&chunk.source), seq, items: *items, counts: std::mem::take(counts) };
         self.packer.add(body, span, chunk.replayed, clock::now_ms());
@@ -262,14 +270,14 @@ impl Worker {
         self.lag = now;
     }
 
-    /// Sets aside what the store would refuse, again and again while the disk refuses that.
-    fn park_refused(&mut self, source: &Source) {
+    /// Sets aside what the store would refuse, again and again while the disk refuses that. `None`: told to stop before.
+    fn park_refused(&mut self, source: &Source) -> Option<()> {
         let refused = std::mem::take(&mut self.part.refused);
         if refused.is_empty() {
-            return;
+            return Some(());
         }
         let parked: Vec<_> = refused.into_iter().map(|one| parked(one, source)).collect();
-        self.until(|| self.destination.park_or_hold(&parked));
+        self.until(|| self.destination.park_or_hold(&parked))
     }
 
     /// A batch whose sources can wait stays open until there is room for it.

@@ -260,7 +260,7 @@ pub struct Resume {
 }
 
 /// What the bytes of a chunk cannot give again: written down before the chunk is first sent.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Note {
     /// Whose chunk.
     pub source: SourceId,

@@ -1,6 +1,6 @@
 //! The sources known: how one is found again, and how far it is settled. Pure: no disk, no clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::store::{Entry, SavedSource};
 use super::watermark::Watermark;
@@ -95,9 +95,18 @@ impl Sources {
     }
 
     /// Takes in what lies in queues, as [`Tracked::take_queued`] says. Of a source that more than one queue has something
-    /// of, what is older may come later: so what must be read again is not certain before none fits any more.
+    /// of, what is older may come later: so what must be read again is not certain before none fits any more. What is
+    /// queued of a source that is not known is sent: nothing says that it was delivered.
     pub fn take_queued(&mut self, queued: &[Queued]) -> Vec<Option<u64>> {
-        let mut take = |one: &Queued| self.by_id.get_mut(&one.note.source)?.take_queued(one);
+        let notes: HashSet<_> = queued.iter().map(|one| &one.note).collect();
+        // What a pipe gave and no queue has cannot be read again: nothing waits for it.
+        for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_finished) {
+            tracked.replay.retain(|note| notes.contains(note));
+        }
+        let mut take = |one: &Queued| match self.by_id.get_mut(&one.note.source) {
+            Some(tracked) => tracked.take_queued(one),
+            None => Some(Span::SETTLED),
+        };
         let mut seqs: Vec<_> = queued.iter().map(&mut take).collect();
         loop {
             let mut is_over = true;
@@ -133,16 +142,25 @@ impl Sources {
         }
     }
 
-    /// The files that this run has neither found nor sought, of the `[source.NAME]`s that `is_wanted`. Those
-    /// `resting` are there and not read now.
-    pub fn absent(&mut self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
+    /// The files that are to be sought, of the `[source.NAME]`s that `keep_ms` knows: those that this run has neither
+    /// found nor sought, and those that were not seen for so long that they would be forgotten. Those `resting` are
+    /// there and not read now.
+    pub fn absent(
+        &mut self,
+        resting: &BTreeSet<Inode>,
+        keep_ms: impl Fn(&str) -> Option<i64>,
+        now_ms: i64,
+    ) -> Vec<Absent> {
         let mut absent = Vec::new();
         for (id, tracked) in &mut self.by_id {
             let Identity::File { inode, birth_ns, .. } = &tracked.identity else { continue };
             if tracked.is_followed || resting.contains(&(*inode, *birth_ns)) {
                 (tracked.seen_ms, tracked.is_sought) = (now_ms, true);
-            } else if !tracked.is_sought && is_wanted(&tracked.name) {
-                absent.push(tracked.absent(*id));
+            } else if let Some(keep_ms) = keep_ms(&tracked.name).filter(|_| !tracked.is_finished) {
+                tracked.is_sought &= !tracked.is_unseen(keep_ms, now_ms);
+                if !tracked.is_sought {
+                    absent.push(tracked.absent(*id));
+                }
             }
         }
         absent
@@ -154,8 +172,7 @@ impl Sources {
         let mut is_news = false;
         for tracked in self.by_id.values_mut().filter(|tracked| matches!(tracked.identity, Identity::File { .. })) {
             let is_gone = tracked.is_sought && !tracked.is_followed && !tracked.is_finished;
-            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.seen_ms.saturating_add(keep_ms) < now_ms)
-            {
+            if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.is_unseen(keep_ms, now_ms)) {
                 tracked.is_finished = true;
                 is_news = true;
             }
@@ -164,7 +181,7 @@ impl Sources {
     }
 
     /// Lets go of the containers of `name` that are not there and that nothing reads. Whether there are any, and those of
-    /// which notes are left: they cannot be read again.
+    /// which unsettled notes are left, in no queue: they cannot be read again.
     pub fn forget_containers(&mut self, name: &str, is_there: impl Fn(&str) -> bool) -> (bool, BTreeSet<String>) {
         let (mut is_news, mut unread) = (false, BTreeSet::new());
         for tracked in self.by_id.values_mut().filter(|tracked| tracked.name == name && !tracked.is_followed) {
@@ -172,9 +189,10 @@ impl Sources {
             if !tracked.is_finished && !is_there(container) {
                 tracked.is_finished = true;
                 is_news = true;
-                if !std::mem::take(&mut tracked.replay).is_empty() {
+                if tracked.replay.len() > tracked.settled_notes() {
                     unread.insert(container.clone());
                 }
+                tracked.replay.clear();
             }
         }
         (is_news, unread)
@@ -338,6 +356,11 @@ impl Tracked {
         self.position().map_or(0, |(offset, _)| offset)
     }
 
+    /// Whether it was not seen for longer.
+    fn is_unseen(&self, for_ms: i64, now_ms: i64) -> bool {
+        self.seen_ms.saturating_add(for_ms) < now_ms
+    }
+
     fn absent(&self, id: SourceId) -> Absent {
         let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
         Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
@@ -371,16 +394,43 @@ impl Tracked {
         }
     }
 
-    /// Takes in the oldest chunk that an earlier run noted, if it is this one, without reading it: it lies in a queue.
-    /// Gives its sequence number; [`Span::SETTLED`] where another must be read again before it; `None`: it is settled.
+    /// Takes in the oldest chunk that an earlier run noted and that is not settled, if it is this one, without reading it:
+    /// it lies in a queue. Gives its sequence number; [`Span::SETTLED`] where another must be read again before it, or
+    /// nothing is known of it; `None`: it is settled, or taken in already.
     pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
-        if self.replay.first() != Some(&queued.note) {
-            return self.replay.contains(&queued.note).then_some(Span::SETTLED);
+        let settled = self.settled_notes();
+        // Of several that end at one time only the one with the very cursor is settled.
+        let is_cursors = self.cursor.as_ref() == Some(&queued.cursor);
+        match self.replay.iter().position(|note| *note == queued.note) {
+            Some(index) if index + 1 < settled || (index < settled && is_cursors) => return None,
+            Some(index) if index > settled => return Some(Span::SETTLED),
+            Some(index) => drop(self.replay.drain(..=index)),
+            None => return (!self.is_passed(&queued.note)).then_some(Span::SETTLED),
         }
-        self.replay.remove(0);
         self.read_to = Some(queued.cursor.clone());
         let counts = Counts { read: queued.lines, bytes: queued.bytes, ..Counts::default() };
         Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
+    }
+
+    /// How many of the first notes to replay are settled: those of a container up to the one that the cursor comes from.
+    /// They stay for a stream that repeats itself. In the order of the stream: its clock may have been set back.
+    fn settled_notes(&self) -> usize {
+        match (&self.read_to, &self.cursor) {
+            // The first of several with one time: that of the cursor may be a later one, and none is taken for settled.
+            (None, Some(Cursor::Docker { time_ns, .. })) => {
+                self.replay.iter().position(|note| note.end == *time_ns).map_or(0, |index| index + 1)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether a chunk of which there is no note to replay lies before what is settled or taken in.
+    fn is_passed(&self, note: &Note) -> bool {
+        match self.read_to.as_ref().or(self.cursor.as_ref()) {
+            Some(Cursor::File { generation, offset, .. }) => (note.generation, note.end) <= (*generation, *offset),
+            Some(Cursor::Docker { time_ns, .. }) => note.end <= *time_ns,
+            None => false,
+        }
     }
 
     /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.

@@ -73,8 +73,8 @@ impl Tracker {
     }
 
     /// The same with what lies in the output's queue, oldest first: it need not be read again. Also gives the sequence
-    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too; `None` where it is
-    /// settled already.
+    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too, or its source is not
+    /// known: it is sent all the same; `None` where it is settled already.
     ///
     /// [`Span::SETTLED`]: crate::base::batch::Span::SETTLED
     ///
@@ -208,11 +208,12 @@ impl Tracker {
         self.lock().sources.let_go(id);
     }
 
-    /// The files known from earlier runs that this one has neither found nor sought, of the `[source.NAME]`s that
-    /// `is_wanted`. `resting`: files that are there and need not be read.
+    /// The files that are to be sought: those that this run has neither found nor sought, and those that were not seen for
+    /// longer than `keep_ms` says for their `[source.NAME]` (`None`: not sought). `resting`: files that are there and need
+    /// not be read.
     #[must_use]
-    pub fn absent(&self, resting: &BTreeSet<Inode>, is_wanted: impl Fn(&str) -> bool, now_ms: i64) -> Vec<Absent> {
-        self.lock().sources.absent(resting, is_wanted, now_ms)
+    pub fn absent(&self, resting: &BTreeSet<Inode>, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> Vec<Absent> {
+        self.lock().sources.absent(resting, keep_ms, now_ms)
     }
 
     /// Lets go of the files that were not seen for longer than `keep_ms` says for their `[source.NAME]` (`None`: for ever),

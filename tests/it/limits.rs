@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::checker::Checker;
 use crate::harness::{Agent, Ground, append, wait_until, wait_until_within};
 
@@ -113,4 +115,38 @@ fn a_new_file_is_read_long_before_the_next_poll() {
         (checked(&ground, 2).found() == 2).then_some(())
     });
     agent.terminate().expect_code(0);
+}
+
+/// What the store would refuse cannot be written down, and the agent is stopped: the checkpoint does not pass it, and
+/// the next run, which may write, has it.
+#[test]
+fn a_stop_while_refused_records_cannot_be_written_down_passes_none_of_them() {
+    const CONFIGURATION: &str = r#"
+[source.app]
+type = "file"
+include = ["LOGS/*.log"]
+
+[output.store]
+type = "loki"
+url = ["http://127.0.0.1:1"]
+parked_bytes = "PARKED"
+"#;
+    let ground = Ground::new();
+    let ledger = |field: &str| {
+        let said = ground.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
+        serde_json::from_str::<Value>(&said).unwrap()["store"]["app"][field].as_u64().unwrap_or(0)
+    };
+    ground.configure(&CONFIGURATION.replace("PARKED", "1 KiB"));
+    append(&ground.log("app.log"), &format!("{}\n", "longer than loki takes ".repeat(20_000)));
+    let agent = ground.start(&[]);
+    wait_until("it to say so", || agent.messages().contains("has reached parked_bytes").then_some(()));
+    agent.terminate();
+    assert_eq!((ledger("parked"), ledger("delivered")), (0, 0));
+
+    ground.configure(&CONFIGURATION.replace("PARKED", "10 MiB"));
+    let agent = ground.start(&[]);
+    let list = || ground.run_with_input(&["parked", "list", "-c", "agent.toml"], b"").stdout;
+    wait_until("the record to be set aside", || list().contains("longer than the 262144 bytes").then_some(()));
+    agent.terminate();
+    assert_eq!(ledger("read"), 1);
 }

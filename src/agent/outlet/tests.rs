@@ -83,3 +83,26 @@ async fn a_frame_that_waits_for_its_index_holds_up_no_other() {
     shared.settled(in_lane);
     assert_eq!((queue.frames(), queue.settled()), (0, 3));
 }
+
+/// What an earlier run queued is sent also where its source is not known any more.
+#[tokio::test]
+async fn what_is_queued_of_a_source_that_was_let_go_is_sent() {
+    let (folder, limits) = (tempfile::tempdir().unwrap(), Limits { bytes: u64::MAX, age_ms: None });
+    let earlier = Arc::new(Tracker::open(None).unwrap());
+    let (first, _batches) = outlet(Queue::open(folder.path(), limits).unwrap().0, &earlier);
+    let sealed = first.sealed(&batch(&earlier), false).unwrap();
+    first.shared.queue().unwrap().push(&sealed, 0).unwrap();
+    drop(first);
+
+    let queue = Queue::open(folder.path(), limits).unwrap();
+    let (tracker, mut opened) = crate::agent::queues::track(None, vec![Some(queue)]).unwrap();
+    let opened = opened.pop().unwrap();
+    let shared = Arc::new(Shared::new(opened, Full::Pause, Arc::new(tracker), Arc::default(), Arc::default()));
+    let ((lane, mut batches), (_stop, stopped)) = (mpsc::channel(1), watch::channel(false));
+    tokio::spawn(drain(Arc::clone(&shared), lane, stopped));
+    let sent = tokio::time::timeout(Duration::from_secs(20), batches.recv()).await;
+    shared.settled(sent.expect("it is sent").unwrap().number);
+    while shared.queue().unwrap().frames() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

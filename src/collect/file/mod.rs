@@ -92,14 +92,22 @@ pub struct Losses {
 struct Quiet {
     end: u64,
     since_ms: i64,
+    /// When it was last looked at.
+    looked_ms: i64,
 }
 
+/// Followed files are looked at every second, unless reading pauses. What is longer is a pause, a clock that was set, or a
+/// process that was suspended, as their writers may have been: the wait begins anew.
+const LONGEST_LOOK_MS: i64 = 60_000;
+
 impl Quiet {
-    /// For how many ms the end has been at `end`. A clock set back starts anew.
+    /// For how many ms the end has been at `end`. A clock set back, or far ahead, starts anew.
     fn at(&mut self, end: u64, now_ms: i64) -> i64 {
-        if end != self.end || now_ms < self.since_ms {
-            *self = Self { end, since_ms: now_ms };
+        let is_set = now_ms < self.since_ms || now_ms - self.looked_ms > LONGEST_LOOK_MS;
+        if end != self.end || is_set {
+            *self = Self { end, since_ms: now_ms, looked_ms: now_ms };
         }
+        self.looked_ms = now_ms;
         now_ms - self.since_ms
     }
 }

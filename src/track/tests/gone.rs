@@ -4,7 +4,12 @@ use super::*;
 
 /// The files of the source `app` that are missing, in a run in which none rests.
 fn absent(tracker: &Tracker, now_ms: i64) -> Vec<Absent> {
-    tracker.absent(&BTreeSet::new(), |name| name == "app", now_ms)
+    tracker.absent(&BTreeSet::new(), keep_ms, now_ms)
+}
+
+/// For how long files are known that are not seen.
+fn keep_ms(name: &str) -> Option<i64> {
+    (name == "app").then_some(7 * DAY_MS)
 }
 
 /// A6 and A13: what is missing is told with all that it can be known by; what was unread of it is counted once, and not
@@ -41,24 +46,43 @@ fn a_file_is_forgotten_when_it_is_long_gone_and_settled() {
     let later = 8 * DAY_MS;
     /// What happens in the next run, and whether the file is known at its end.
     type Row = (&'static str, fn(&Tracker, i64), bool);
-    let rows: [Row; 6] = [
+    let rows: [Row; 8] = [
         ("not sought yet", |tracker, now_ms| assert_eq!(absent(tracker, now_ms).len(), 1), true),
         ("sought in vain", |tracker, _| assert_eq!(tracker.miss(SourceId::new(7)), 990), false),
         ("seen lately", |tracker, now_ms| tracker.saw(std::iter::once((SourceId::new(7), None)), now_ms), true),
         ("followed", |tracker, _| drop(resume(tracker)), true),
         (
-            "let go long ago",
-            |tracker, _| {
+            "let go long ago, and not sought since",
+            |tracker, now_ms| {
                 resume(tracker);
                 tracker.let_go(SourceId::new(7));
+                assert_eq!(absent(tracker, now_ms).len(), 1);
+            },
+            true,
+        ),
+        (
+            "let go long ago, and sought in vain",
+            |tracker, now_ms| {
+                resume(tracker);
+                tracker.let_go(SourceId::new(7));
+                assert_eq!(absent(tracker, now_ms).iter().map(|one| tracker.miss(one.id)).sum::<u64>(), 990);
             },
             false,
+        ),
+        (
+            "let go long ago, and found where no glob leads",
+            |tracker, now_ms| {
+                resume(tracker);
+                tracker.let_go(SourceId::new(7));
+                tracker.saw(absent(tracker, now_ms).iter().map(|one| (one.id, None)), now_ms);
+            },
+            true,
         ),
         (
             "at rest",
             |tracker, now_ms| {
                 assert_eq!(tracker.miss(SourceId::new(7)), 990);
-                assert_eq!(tracker.absent(&BTreeSet::from([(2, Some(3))]), |_| true, now_ms), []);
+                assert_eq!(tracker.absent(&BTreeSet::from([(2, Some(3))]), keep_ms, now_ms), []);
             },
             true,
         ),
@@ -68,7 +92,7 @@ fn a_file_is_forgotten_when_it_is_long_gone_and_settled() {
         run_that_read_a_little(folder.path());
         let tracker = open(folder.path());
         happen(&tracker, later);
-        tracker.forget(|name| (name == "app").then_some(7 * DAY_MS), later);
+        tracker.forget(keep_ms, later);
         tracker.settle(Vec::new(), None);
         tracker.save().unwrap();
         assert_eq!(delivered(&tracker), 1, "{name}");

@@ -2,6 +2,7 @@
 
 mod disk;
 mod gone;
+mod queued;
 
 use std::path::Path;
 

@@ -99,5 +99,10 @@ fn a_hundred_that_are_removed_at_once_are_read_or_counted() {
 #[test]
 fn a_thousand_that_are_removed_at_once_are_read_or_counted() {
     who_is_missing_is_counted(1000, "api");
+}
+
+/// C5: where the engine's file can be opened, nobody is missing.
+#[test]
+fn a_thousand_that_are_removed_at_once_have_their_last_words_in_the_file() {
     assert_eq!(who_is_missing_is_counted(1000, "file"), 0, "the file of each can be opened before its first start");
 }

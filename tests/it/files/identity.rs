@@ -149,6 +149,21 @@ fn a_file_that_is_gone_is_forgotten() {
     assert_eq!(messages(&ground), ["one", "one"]);
 }
 
+/// A file that lies where the configuration does not want it for a while is known when it is wanted again.
+#[test]
+fn a_file_that_no_glob_leads_to_is_forgotten_only_when_it_is_gone() {
+    const OUT: &str = "forget_after = \"1ms\"\nexclude = [\"*.log\"]\n";
+    let ground = ground("forget_after = \"1ms\"\n");
+    append(&ground.log("app.log"), "one\n");
+    ground.run_once().expect_code(0);
+    ground.configure(&CONFIGURATION.replace("MORE", OUT));
+    ground.run_once().expect_code(0);
+    ground.configure(&CONFIGURATION.replace("MORE", ""));
+    append(&ground.log("app.log"), "two\n");
+    ground.run_once().expect_code(0);
+    assert_eq!(messages(&ground), ["one", "two"]);
+}
+
 /// A2 and A3: the store takes nothing while the file is rotated again and again, each time out of the globs, and removed.
 /// All is open before it goes, and is read when the store takes it.
 #[test]

@@ -1,0 +1,151 @@
+//! What lies in a queue when the agent comes back, once and again, while the store is away.
+
+use super::*;
+use crate::base::batch::Span;
+
+const WEB: SourceId = SourceId::new(7);
+
+/// A chunk of a container at `at`, as a queue has it.
+fn queued(chunk: &Chunk) -> Queued {
+    let (source, generation) = (chunk.source.id, chunk.generation);
+    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms };
+    Queued { note, cursor: chunk.cursor.clone(), lines: 1, bytes: 10 }
+}
+
+/// A chunk of one line that a container wrote at `at` seconds.
+fn said(at: u64, seen_ms: i64) -> Chunk {
+    let at = at * 1_000_000_000;
+    let mut chunk = piece(at, seen_ms);
+    chunk.end = at;
+    chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: u32::try_from(seen_ms).unwrap() }] };
+    chunk
+}
+
+fn resume_container(tracker: &Tracker) -> Resume {
+    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+    tracker.resume("app", &seen, WEB, 1).unwrap()
+}
+
+/// A run that reads a container's lines at these seconds and delivers the first `settled`. The notes stay, as they do
+/// where they are not long yet.
+fn run_that_read(folder: &Path, at: &[u64], settled: usize) -> Vec<Queued> {
+    let tracker = open(folder);
+    resume_container(&tracker);
+    let chunks: Vec<_> = (1..).zip(at).map(|(seen_ms, at)| said(*at, seen_ms)).collect();
+    for chunk in &chunks {
+        tracker.begin(chunk).unwrap();
+    }
+    tracker.make_durable().unwrap();
+    (0..settled).for_each(|seq| settle(&tracker, seq as u64));
+    tracker.save_with(false).unwrap();
+    chunks.iter().map(queued).collect()
+}
+
+fn open_with(folder: &Path, queued: &[Queued]) -> (Tracker, Vec<Option<u64>>) {
+    Tracker::open_with(Some(folder), queued).unwrap()
+}
+
+#[test]
+fn what_a_container_wrote_just_before_holds_up_nothing_that_is_queued() {
+    let rows: [(&str, &[u64]); 4] = [
+        ("its clock rises", &[1, 2, 3, 4]),
+        ("its clock stands", &[1, 2, 2, 2]),
+        ("its clock was set back before", &[5, 2, 3, 4]),
+        ("its clock was set back after", &[3, 5, 2, 4]),
+    ];
+    for (what, at) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let queued = run_that_read(folder.path(), at, 2);
+        for start in 1..=3 {
+            // A crash between checkpoint and queue leaves what is settled in it: that is not counted again.
+            let (tracker, seqs) = open_with(folder.path(), &queued);
+            assert!(
+                seqs[..2].iter().all(|seq| seq.is_none_or(|seq| seq == Span::SETTLED)),
+                "{what}, start {start}: {seqs:?}"
+            );
+            assert_eq!(seqs[2..], [Some(0), Some(1)], "{what}, start {start}");
+            let resumed = resume_container(&tracker);
+            assert_eq!(resumed.cursor.as_ref(), Some(&queued[3].cursor), "{what}: nothing is read again");
+            assert_eq!(delivered(&tracker), 2);
+        }
+        let (tracker, _) = open_with(folder.path(), &queued);
+        (0..2).for_each(|seq| settle(&tracker, seq));
+        assert_eq!(delivered(&tracker), 4, "{what}");
+    }
+}
+
+#[test]
+fn what_is_queued_of_a_container_that_was_removed_waits_and_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let queued = run_that_read(folder.path(), &[1, 2, 3, 4], 2);
+    for start in 1..=3 {
+        let (tracker, seqs) = open_with(folder.path(), &queued[2..]);
+        assert_eq!(seqs, [Some(0), Some(1)], "start {start}");
+        assert!(tracker.forget_containers("app", |_| false).is_empty(), "all of it is queued");
+        tracker.save().unwrap();
+    }
+    let (tracker, _) = open_with(folder.path(), &queued[2..]);
+    tracker.forget_containers("app", |_| false);
+    (0..2).for_each(|seq| settle(&tracker, seq));
+    tracker.save().unwrap();
+    assert_eq!(delivered(&tracker), 4);
+    let text = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
+    assert!(!text.contains("\"c1\""), "let go when all is settled: {text}");
+}
+
+/// C9: what was delivered just before is not missed.
+#[test]
+fn of_a_container_that_was_removed_only_what_is_neither_delivered_nor_queued_is_missed() {
+    for (settled, queue, is_missed) in [(2, 2..2, false), (1, 1..2, false), (1, 1..1, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let queued = run_that_read(folder.path(), &[1, 2], settled);
+        let (tracker, _) = open_with(folder.path(), &queued[queue]);
+        assert_eq!(!tracker.forget_containers("app", |_| false).is_empty(), is_missed, "{settled} settled");
+    }
+}
+
+#[test]
+fn what_is_queued_of_a_source_that_is_not_known_is_sent() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let queued = run_that_read(other.path(), &[1, 2], 1);
+    assert_eq!(open_with(folder.path(), &queued).1, [Some(Span::SETTLED); 2]);
+}
+
+/// What is damaged in the queue is read again, and so is what comes after it; of standard input nothing can be.
+#[test]
+fn a_damaged_batch_holds_up_its_neighbours_only_where_it_can_be_read_again() {
+    for (identity, seqs) in [
+        (identity(HEAD), [Some(0), Some(Span::SETTLED), Some(Span::SETTLED)]),
+        (Identity::Stdin { began_ns: 1 }, [Some(0), Some(1), Some(2)]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let tracker = open(folder.path());
+        find(&tracker, &identity, HEAD, 7);
+        let mut batches: Vec<_> =
+            [0, 10, 20, 30].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
+        tracker.save().unwrap();
+        drop(tracker);
+        batches.remove(1);
+        for _ in 0..3 {
+            assert_eq!(open_with(folder.path(), &batches).1, seqs, "{identity:?}");
+        }
+    }
+}
+
+/// Reads a chunk that goes to the queue.
+fn queued_of(tracker: &Tracker) -> impl Fn(&Chunk) -> Queued {
+    |chunk| {
+        tracker.begin(chunk).unwrap();
+        queued(chunk)
+    }
+}
+
+/// What was read again because of a damaged batch is in the queue twice.
+#[test]
+fn what_is_in_the_queue_twice_is_sent_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let queued = run_that_read(folder.path(), &[1, 2, 3], 0);
+    let twice = [&queued[1..], &queued[..]].concat();
+    assert_eq!(open_with(folder.path(), &twice).1, [None, None, Some(0), Some(1), Some(2)]);
+}
