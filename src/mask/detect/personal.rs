@@ -11,7 +11,10 @@ pub(super) static ROWS: &[Detector] = &[Detector {
     default: true,
     proof: "the name before it",
     source: "names that services use",
-    finder: Finder::Own { seen: &[Seen::Name], find: |text, keys, found| find_kind(text, keys, found, Kind::is_personal) },
+    finder: Finder::Own {
+        seen: &[Seen::Name],
+        find: |text, keys, found| find_kind(text, keys, found, Kind::is_personal),
+    },
     masked: &[
         ("ФИО: Иванов Иван Иванович, вход", "ФИО: [personal], вход"),
         ("first_name=Bob last_name='Van Dyke' x", "first_name=[personal] last_name='[personal]' x"),

@@ -2,7 +2,8 @@
 //! bits where names end, stretches of digits begin, and the like. Most of a log has no such place and is passed over
 //! without a look at its single bytes. Knows no detector.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x64};
 
 /// Bytes looked at together: as many as a mask has bits.
 const BLOCK: usize = 64;
@@ -47,14 +48,21 @@ pub(super) struct Place {
     pub(super) digits: Option<u64>,
 }
 
+/// Blocks whose kinds are found at one go, with the widest instructions that the processor has.
+const BATCH: usize = 16;
+
 /// Shows all signs in `bytes`. Block by block in order, in a block kind by kind.
 pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Place)) {
-    let mut blocks = Blocks { bytes, at: 0, before: Kinds::default(), this: kinds_at(bytes, 0), next: Kinds::default() };
-    while blocks.at < bytes.len() {
-        blocks.next = kinds_at(bytes, blocks.at + BLOCK);
-        blocks.signs(&mut visit);
-        blocks.at += BLOCK;
-        (blocks.before, blocks.this) = (blocks.this, blocks.next);
+    let (level, mut kinds) = (Level::new(), [Kinds::default(); BATCH + 2]);
+    for (begin, batch) in (0..).step_by(BATCH * BLOCK).zip(bytes.chunks(BATCH * BLOCK)) {
+        // The one before is the last that was looked at; the one behind belongs to the next batch as well.
+        kinds[0] = kinds[BATCH];
+        let ahead = &bytes[begin..bytes.len().min(begin + (BATCH + 1) * BLOCK)];
+        dispatch!(level, simd => find_kinds(simd, ahead, &mut kinds[1..]));
+        for (at, three) in (begin..begin + batch.len()).step_by(BLOCK).zip(kinds.windows(3)) {
+            let [before, this, next] = three else { return };
+            Blocks { bytes, at, before, this, next }.signs(&mut visit);
+        }
     }
 }
 
@@ -62,9 +70,9 @@ pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Place)) {
 struct Blocks<'a> {
     bytes: &'a [u8],
     at: usize,
-    before: Kinds,
-    this: Kinds,
-    next: Kinds,
+    before: &'a Kinds,
+    this: &'a Kinds,
+    next: &'a Kinds,
 }
 
 impl Blocks<'_> {
@@ -120,8 +128,8 @@ impl Blocks<'_> {
         (least, fewest): (u32, u32),
         visit: &mut impl FnMut(Place),
     ) {
-        let all = join(mask(&self.this), mask(&self.next));
-        let starts = long_runs(all, least) as u64 & !shift(mask(&self.before), mask(&self.this), 1);
+        let all = join(mask(self.this), mask(self.next));
+        let starts = long_runs(all, least) as u64 & !shift(mask(self.before), mask(self.this), 1);
         for bit in bits(starts) {
             let start = self.at + bit;
             // The window is at least a block long, from any bit on.
@@ -172,24 +180,20 @@ struct Kinds {
 }
 
 impl Kinds {
-    #[inline]
-    fn of(block: &[u8; BLOCK]) -> Self {
-        let mut kinds = Self::default();
-        // Every processor has registers for sixteen bytes.
-        for (index, part) in block.as_chunks::<16>().0.iter().enumerate() {
-            let bytes = u8x16::new(*part);
-            let bits = |of: u8x16| u64::from(of.to_bitmask()) << (16 * index);
+    #[inline(always)]
+    fn of<S: Simd>(block: u8x64<S>) -> Self {
+        let equal = |byte: u8| block.simd_eq(byte);
+        let within = |bytes: u8x64<S>, low: u8, high: u8| (bytes - low).simd_le(high - low);
+        Self {
             // The bit that tells the cases of letters apart.
-            kinds.letter |= bits(within(bytes | u8x16::splat(0x20), b'a', b'z'));
-            kinds.digit |= bits(within(bytes, b'0', b'9'));
-            kinds.mark |= bits(within(bytes, b'(', b'9'));
-            kinds.space |= bits(equal(bytes, b' '));
-            kinds.assignment |= bits(equal(bytes, b'=') | equal(bytes, b':'));
-            kinds.rare |=
-                bits(equal(bytes, b'@') | equal(bytes, b'\\') | equal(bytes, b'%') | equal(bytes, b'&'));
-            kinds.beyond |= bits(bytes);
+            letter: within(block | 0x20, b'a', b'z').to_bitmask(),
+            digit: within(block, b'0', b'9').to_bitmask(),
+            mark: within(block, b'(', b'9').to_bitmask(),
+            space: equal(b' ').to_bitmask(),
+            assignment: (equal(b'=') | equal(b':')).to_bitmask(),
+            rare: (equal(b'@') | equal(b'\\') | equal(b'%') | equal(b'&')).to_bitmask(),
+            beyond: block.simd_ge(0x80).to_bitmask(),
         }
-        kinds
     }
 
     const fn word(&self) -> u64 {
@@ -201,13 +205,18 @@ impl Kinds {
     }
 }
 
-#[inline]
-fn kinds_at(bytes: &[u8], at: usize) -> Kinds {
-    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(block) => Kinds::of(block),
-        None if at < bytes.len() => Kinds::of(&block_at(bytes, at)),
-        None => Kinds::default(),
+/// The kinds of all blocks in `bytes`, and of the one behind them.
+#[inline(always)]
+fn find_kinds<S: Simd>(simd: S, bytes: &[u8], kinds: &mut [Kinds]) {
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    for (block, kinds) in blocks.iter().zip(kinds.iter_mut()) {
+        *kinds = Kinds::of(u8x64::from_slice(simd, block));
     }
+    let mut behind = kinds.iter_mut().skip(blocks.len());
+    if let Some(kinds) = behind.next() {
+        *kinds = Kinds::of(u8x64::from_slice(simd, &block_at(rest, 0)));
+    }
+    behind.take(1).for_each(|kinds| *kinds = Kinds::default());
 }
 
 /// Beyond the end there is nothing of any kind.
@@ -220,13 +229,8 @@ fn block_at(bytes: &[u8], at: usize) -> [u8; BLOCK] {
 
 /// The bytes that what looks like ASCII or is invisible begins with; a few more.
 fn leads(block: &[u8; BLOCK]) -> u64 {
-    let lead = |part: &[u8; 16]| {
-        let bytes = u8x16::new(*part);
-        let two = equal(bytes, 0xc2) | within(bytes, 0xd9, 0xdf);
-        let three = within(bytes, 0xe0, 0xe2) | equal(bytes, 0xea) | equal(bytes, 0xef);
-        u64::from((two | three | equal(bytes, 0xf0)).to_bitmask())
-    };
-    block.as_chunks::<16>().0.iter().rev().fold(0, |mask, part| mask << 16 | lead(part))
+    let is_lead = |byte: &u8| matches!(byte, 0xc2 | 0xd9..=0xe2 | 0xea | 0xef | 0xf0);
+    block.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_lead(byte)))
 }
 
 /// The places of the bits that are set.
@@ -257,16 +261,4 @@ const fn long_runs(mut mask: u128, least: u32) -> u128 {
         have *= 2;
     }
     mask & (mask >> (least - have))
-}
-
-/// All bits of each byte that is in a range.
-#[inline]
-fn within(bytes: u8x16, low: u8, high: u8) -> u8x16 {
-    let moved = bytes - u8x16::splat(low);
-    moved.min(u8x16::splat(high - low)).simd_eq(moved)
-}
-
-#[inline]
-fn equal(bytes: u8x16, byte: u8) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(byte))
 }

@@ -69,7 +69,10 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the scheme; Base64 of a pair with a colon; for bearer tokens, length and letters",
         source: "RFC 6750, 7617",
-        finder: Finder::Own { seen: &[Seen::Words(authorization::SCHEMES, authorization::is_place)], find: authorization::find },
+        finder: Finder::Own {
+            seen: &[Seen::Words(authorization::SCHEMES, authorization::is_place)],
+            find: authorization::find,
+        },
         masked: &[
             ("sent bearer eyJhbGciOi.J9-x_y to", "sent bearer [credential] to"),
             ("BEARER 0123456789abcdef", "BEARER [credential]"),
@@ -99,7 +102,10 @@ pub(super) static ROWS: &[Detector] = &[
         default: true,
         proof: "the markers; of a line alone, its length and that it is nothing but mixed Base64",
         source: "RFC 7468, 4880, 1421",
-        finder: Finder::Own { seen: &[Seen::Words(pem::MARKERS, |_, _| true), Seen::Base64(pem::may_be_line)], find: pem::find },
+        finder: Finder::Own {
+            seen: &[Seen::Words(pem::MARKERS, |_, _| true), Seen::Base64(pem::may_be_line)],
+            find: pem::find,
+        },
         masked: pem::MASKED,
         spared: pem::SPARED,
     },
