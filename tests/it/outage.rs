@@ -260,9 +260,11 @@ mod docker {
     use super::*;
     use crate::store::address;
 
-    /// A container goes on writing while the store is away, and is removed before that is back. Needs Elasticsearch too.
+    /// A container is read and its lines are delivered; it goes on writing while the store is away, and is removed before
+    /// that is back. The agent is killed, stopped and started again meanwhile. Needs Elasticsearch too.
     #[test]
     fn containers_go_on_while_the_store_is_away() {
+        const BEFORE: u64 = 5_000;
         const WRITTEN: u64 = 30_000;
         let (engine, store) =
             (address("LOGFERRY_TEST_DOCKER"), Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
@@ -270,35 +272,52 @@ mod docker {
         let source =
             format!("[source.containers]\ntype = \"docker\"\nhost = \"{engine}\"\ncontainers = [\"{service}\"]\n\n");
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let away = store.output().replace(&store.url, "http://127.0.0.1:1");
-        ground.configure(&format!("[admin]\nlisten = \"{listen}\"\n\n{source}{away}"));
+        let there = format!("[admin]\nlisten = \"{listen}\"\n\n{source}{}", store.output());
+        let away = there.replace(&store.url, "http://127.0.0.1:1");
         // Its own folder: the agent writes its messages to the other.
         let other = Ground::new();
-        let read = || {
+        let counted = |what: &str| {
             let config = ground.path("agent.toml");
             let said = other.run_with_input(&["ledger", "--json", "-c", config.to_str().unwrap()], b"").stdout;
-            serde_json::from_str::<Value>(&said).unwrap()["store"]["containers"]["read"].as_u64()
+            serde_json::from_str::<Value>(&said).ok()?["store"]["containers"][what].as_u64()
         };
-        let agent = ground.start(&[]);
         let docker = |arguments: &[&str]| {
             let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         };
+        ground.configure(&there);
+        let agent = ground.start(&[]);
         // Each line is long enough for all of them to be more than the lanes hold in memory.
-        let script = format!(
-            "pad=$(printf %0600d 0); i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done"
-        );
+        let write =
+            |end: u64| format!("while [ $i -lt {end} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done");
+        let (first, rest) = (write(BEFORE), write(WRITTEN));
+        let wait = "while [ ! -e /go ]; do sleep 0.05; done";
+        let script = format!("pad=$(printf %0600d 0); i=0; {first}; {wait}; {rest}; sleep 600");
         let label = format!("logferry.service={service}");
-        docker(&["run", "--network", "none", "--name", &service, "--label", &label, "busybox:1", "sh", "-c", &script]);
-        wait_until("all to be read", || (read() == Some(WRITTEN)).then_some(()));
+        let run = ["run", "-d", "--network", "none", "--name", &service, "--label", &label, "busybox:1"];
+        docker(&[&run[..], &["sh", "-c", &script]].concat());
+        wait_until("the first to be delivered", || (counted("delivered") == Some(BEFORE)).then_some(()));
+        agent.kill_9();
+
+        ground.configure(&away);
+        let agent = ground.start(&[]);
+        docker(&["exec", &service, "sh", "-c", ": >/go"]);
+        wait_until("all to be read", || (counted("read") == Some(WRITTEN)).then_some(()));
         assert!(queued_bytes(&ground) > 0, "nothing is in the queue");
         docker(&["rm", "-f", &service]);
         agent.terminate().expect_code(0);
+        for end in [Agent::kill_9 as fn(Agent), |agent| drop(agent.terminate().expect_code(0))] {
+            let agent = ground.start(&[]);
+            wait_until("the next to know all", || (counted("read") == Some(WRITTEN)).then_some(()));
+            end(agent);
+        }
 
-        ground.configure(&format!("{source}{}", store.output()));
+        ground.configure(&there);
         ground.start(&["--once"]).wait_for(PATIENCE).expect_code(0);
         let mut checker = Checker::new("a", WRITTEN);
         store.each_page(&service, &mut |text| checker.scan(text));
         checker.assert_each_once();
+        let books = ["read", "delivered", "parked", "lost_bytes"].map(&counted);
+        assert_eq!(books, [Some(WRITTEN), Some(WRITTEN), Some(0), Some(0)]);
     }
 }
