@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use logferry::base::counts::{Counts, Ledger};
 use tempfile::TempDir;
 
 /// No test of ours takes longer for one step, on a busy machine.
@@ -94,6 +95,22 @@ impl Ground {
         let _ = pipe.write_all(input);
         drop(pipe);
         agent.wait()
+    }
+
+    /// What `logferry ledger` says became of what an output has of a source. The agent must not be running.
+    pub fn books(&self, output: &str, source: &str) -> Counts {
+        let said = self.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
+        let ledger: Ledger = serde_json::from_str(&said).unwrap();
+        ledger.get(output).and_then(|sources| sources.get(source)).cloned().unwrap_or_default()
+    }
+
+    /// Fails the test unless the books say that the output `store` has so many lines of a source, and nothing else
+    /// became of any.
+    #[track_caller]
+    pub fn assert_books_say_delivered(&self, source: &str, lines: u64) {
+        let books = self.books("store", source);
+        let expected = Counts { read: lines, delivered: lines, bytes: books.bytes, ..Counts::default() };
+        assert_eq!(books, expected);
     }
 }
 

@@ -83,6 +83,7 @@ fn units_of_a_run(store: &Store) -> f64 {
     );
     println!("{}", finished.stderr);
     check_all(store, &service);
+    ground.assert_books_say_delivered(&service, FILES.len() as u64 * LINES_A_FILE);
     assert!(finished.peak_kib < MOST_MEMORY_KIB, "{} KiB", finished.peak_kib);
     units
 }
@@ -102,6 +103,7 @@ fn killed_on_the_way(store: &Store) {
     let finished = ground.start(&["--once"]).wait_for(PATIENCE * 8).expect_code(0);
     println!("killed {killed} times, then {}", finished.stderr);
     check_all(store, &service);
+    ground.assert_books_say_delivered(&service, FILES.len() as u64 * LINES_A_FILE);
 }
 
 mod es8 {
