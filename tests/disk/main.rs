@@ -32,6 +32,7 @@ mod limits;
 #[path = "../chaos/lines.rs"]
 mod lines;
 mod mounts;
+mod notes;
 #[path = "../chaos/push.rs"]
 mod push;
 mod scene;

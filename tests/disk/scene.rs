@@ -64,6 +64,11 @@ impl Scene {
         Self::with_store(FILES, more)
     }
 
+    /// From these sources to a store.
+    pub fn to_store_from(sources: &str) -> Self {
+        Self::with_store(sources, "")
+    }
+
     /// From standard input to a store.
     pub fn from_stdin(more: &str) -> Self {
         Self::with_store(STDIN, more)

@@ -161,8 +161,9 @@ fn a_file_is_known_again_or_not() {
     }
 }
 
+/// Two of them, and no checkpoint between.
 #[test]
-fn a_truncation_seen_while_reading_is_known_after_a_crash() {
+fn truncations_seen_while_reading_are_known_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = open(folder.path());
     resume(&tracker);
@@ -170,14 +171,15 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     settle(&tracker, 0);
     tracker.save().unwrap();
     tracker.identify(SourceId::new(7), &identity(b"other"), 1).unwrap();
-    let mut after = piece(0, 2);
-    after.generation = 1;
-    tracker.begin(&after).unwrap();
+    tracker.begin(&Chunk { generation: 1, ..piece(0, 2) }).unwrap();
+    tracker.identify(SourceId::new(7), &identity(b"third"), 2).unwrap();
+    tracker.begin(&Chunk { generation: 2, ..piece(0, 3) }).unwrap();
     drop(tracker);
 
-    let resumed = find(&open(folder.path()), &identity(b"other"), b"other", 7);
-    assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
-    assert_eq!(resumed.replay[0].generation, 1);
+    let resumed = find(&open(folder.path()), &identity(b"third"), b"third", 7);
+    // The first of them is to be counted as lost.
+    let replay: Vec<_> = resumed.replay.iter().map(|note| note.generation).collect();
+    assert_eq!((resumed.generation, replay), (2, vec![1, 2]));
 }
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
