@@ -308,3 +308,6 @@ fn lane_fault(ended: Result<Result<(), ship::Error>, JoinError>) -> Option<Error
         Err(_) => Some(Error::Died("a lane")),
     }
 }
+
+#[cfg(test)]
+mod tests;

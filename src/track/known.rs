@@ -37,6 +37,10 @@ pub struct Tracked {
     is_finished: bool,
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
+    /// Those of them that a queue has, and that it sends though something before them must be read again.
+    queued: Vec<Note>,
+    /// How many of the first are settled, where a queue has the very one that the cursor comes from.
+    settled: Option<usize>,
     /// Bytes in a file when it was last looked at.
     size: u64,
     /// See [`Resume::unread`].
@@ -103,6 +107,9 @@ impl Sources {
         for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_finished) {
             tracked.replay.retain(|note| notes.contains(note));
         }
+        for one in queued {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.find_cursor(one));
+        }
         let mut take = |one: &Queued| match self.by_id.get_mut(&one.note.source) {
             Some(tracked) => tracked.take_queued(one),
             None => Some(Span::SETTLED),
@@ -115,9 +122,13 @@ impl Sources {
                 is_over &= *seq == Some(Span::SETTLED);
             }
             if is_over {
-                return seqs;
+                break;
             }
         }
+        for (one, _) in queued.iter().zip(&seqs).filter(|(_, seq)| **seq == Some(Span::SETTLED)) {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.queued.push(one.note.clone()));
+        }
+        seqs
     }
 
     /// Nothing more will be read of a source.
@@ -190,16 +201,18 @@ impl Sources {
         (is_news, unread)
     }
 
-    /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
-    /// bytes.
+    /// Counts what is known to have been unread of a file that cannot be found, and is in no queue, unless that was done
+    /// already. Gives the bytes.
     pub fn miss(&mut self, id: SourceId) -> u64 {
         let Some(tracked) = self.by_id.get_mut(&id) else { return 0 };
         tracked.is_sought = true;
         if tracked.missing.is_some() {
             return 0;
         }
-        let noted = tracked.replay.iter().filter(|note| note.generation == tracked.generation).map(|note| note.end);
-        let bytes = noted.fold(tracked.size, u64::max).saturating_sub(tracked.offset());
+        let noted = || tracked.replay.iter().filter(|note| note.generation == tracked.generation);
+        let end = noted().map(|note| note.end).fold(tracked.size, u64::max);
+        let queued: u64 = noted().filter(|note| tracked.queued.contains(note)).map(|note| note.end - note.start).sum();
+        let bytes = end.saturating_sub(tracked.offset() + queued);
         tracked.counts.lost_bytes += bytes;
         tracked.missing = Some(bytes);
         bytes
@@ -313,6 +326,8 @@ impl Tracked {
             read_to: None,
             is_finished: false,
             replay: Vec::new(),
+            queued: Vec::new(),
+            settled: None,
             size: 0,
             unread: 0,
             is_sought: false,
@@ -386,10 +401,10 @@ impl Tracked {
     /// nothing is known of it; `None`: it is settled, or taken in already.
     pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
         let settled = self.settled_notes();
-        // Of several that end at one time only the one with the very cursor is settled.
-        let is_cursors = self.cursor.as_ref() == Some(&queued.cursor);
+        // Of several that end at one time it is known only from a queue which one the cursor comes from.
+        let is_known = self.settled.is_some();
         match self.replay.iter().position(|note| *note == queued.note) {
-            Some(index) if index + 1 < settled || (index < settled && is_cursors) => return None,
+            Some(index) if index + 1 < settled || (index < settled && is_known) => return None,
             Some(index) if index > settled => return Some(Span::SETTLED),
             Some(index) => drop(self.replay.drain(..=index)),
             None => return (!self.is_passed(&queued.note)).then_some(Span::SETTLED),
@@ -399,13 +414,22 @@ impl Tracked {
         Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
     }
 
+    /// Takes note if a chunk in a queue is the one that the cursor comes from.
+    fn find_cursor(&mut self, queued: &Queued) {
+        if self.cursor.as_ref() == Some(&queued.cursor) {
+            let found = self.replay.iter().position(|note| *note == queued.note);
+            self.settled = found.map(|index| index + 1).or(self.settled);
+        }
+    }
+
     /// How many of the first notes to replay are settled: those of a container up to the one that the cursor comes from.
     /// They stay for a stream that repeats itself. In the order of the stream: its clock may have been set back.
     fn settled_notes(&self) -> usize {
         match (&self.read_to, &self.cursor) {
             // The first of several with one time: that of the cursor may be a later one, and none is taken for settled.
             (None, Some(Cursor::Docker { time_ns, .. })) => {
-                self.replay.iter().position(|note| note.end == *time_ns).map_or(0, |index| index + 1)
+                let first = || self.replay.iter().position(|note| note.end == *time_ns);
+                self.settled.or_else(|| first().map(|index| index + 1)).unwrap_or(0)
             }
             _ => 0,
         }
