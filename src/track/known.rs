@@ -35,6 +35,8 @@ pub struct Tracked {
     pub read_to: Option<Cursor>,
     /// Nothing more will be read of it.
     is_finished: bool,
+    /// It was finished and all of it settled at the last checkpoint.
+    was_over: bool,
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
     /// Those of them that a queue has, and that it sends though something before them must be read again.
@@ -218,16 +220,20 @@ impl Sources {
         bytes
     }
 
-    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
-    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
+    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name. One
+    /// checkpoint later than it could: only then have the queues forgotten what they held of them, and a crash does not
+    /// bring it back as if it were of an unknown source. Whether the next checkpoint has any to let go.
+    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) -> bool {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
-        for (id, tracked) in self.by_id.extract_if(|_, tracked| is_over(tracked)) {
+        for (id, tracked) in self.by_id.extract_if(|_, tracked| tracked.was_over && is_over(tracked)) {
             gone.entry(tracked.name).or_default().add(&tracked.counts);
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }
         }
         self.by_trait.retain(|_, ids| !ids.is_empty());
+        self.by_id.values_mut().for_each(|tracked| tracked.was_over = is_over(tracked));
+        self.by_id.values().any(|tracked| tracked.was_over)
     }
 
     /// All of them.
@@ -325,6 +331,7 @@ impl Tracked {
             watermark: Watermark::default(),
             read_to: None,
             is_finished: false,
+            was_over: false,
             replay: Vec::new(),
             queued: Vec::new(),
             settled: None,

@@ -40,6 +40,8 @@ struct State {
     written: Option<u64>,
     /// What became of the lines of sources that were let go, by the name of their `[source.NAME]`.
     gone: BTreeMap<String, Counts>,
+    /// No checkpoint of this run was saved yet.
+    is_opening: bool,
     /// Something changed since the last checkpoint.
     dirty: bool,
     /// A note could not be written, or not be made durable: all are written anew before anything more is sent.
@@ -86,6 +88,7 @@ impl Tracker {
             sources: Sources::default(),
             written: None,
             gone: BTreeMap::new(),
+            is_opening: true,
             dirty: true,
             is_doubtful: false,
             has_told_notes: false,
@@ -105,6 +108,7 @@ impl Tracker {
         let seqs = state.sources.take_queued(queued);
         let tracker = Self { state: Mutex::new(state), saving: Mutex::new(()) };
         tracker.save_with(true)?;
+        tracker.lock().is_opening = false;
         Ok((tracker, seqs))
     }
 
@@ -437,8 +441,8 @@ impl State {
             self.roll_notes()?;
         }
         let Some(store) = &self.store else { return Ok(None) };
-        self.dirty = false;
-        self.sources.retire(&mut self.gone);
+        // Nothing is let go while it opens: the queues have forgotten nothing since the last run.
+        self.dirty = !self.is_opening && self.sources.retire(&mut self.gone);
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),

@@ -99,7 +99,7 @@ fn what_is_queued_of_a_container_that_was_removed_waits_and_is_counted() {
     let (tracker, _) = open_with(folder.path(), &queued[2..]);
     tracker.forget_containers("app", |_| false);
     (0..2).for_each(|seq| settle(&tracker, seq));
-    tracker.save().unwrap();
+    save_twice(&tracker);
     assert_eq!(delivered(&tracker), 4);
     let text = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     assert!(!text.contains("\"c1\""), "let go when all is settled: {text}");
@@ -113,6 +113,22 @@ fn of_a_container_that_was_removed_only_what_is_neither_delivered_nor_queued_is_
         let queued = run_that_read(folder.path(), &[1, 2], settled);
         let (tracker, _) = open_with(folder.path(), &queued[queue]);
         assert_eq!(!tracker.forget_containers("app", |_| false).is_empty(), is_missed, "{settled} settled");
+    }
+}
+
+/// A crash after the checkpoint that settles it, before its queue has forgotten it; and again.
+#[test]
+fn what_is_settled_of_a_source_that_has_ended_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &Identity::Stdin { began_ns: 1 }, HEAD, 7);
+    let queued = queued_of(&tracker)(&piece(0, 1));
+    tracker.finish(SourceId::new(7));
+    settle(&tracker, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+    for start in 1..=3 {
+        assert_eq!(open_with(folder.path(), std::slice::from_ref(&queued)).1, [None], "start {start}");
     }
 }
 
