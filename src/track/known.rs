@@ -78,6 +78,9 @@ pub struct Seen<'a> {
     pub head_of: &'a dyn Fn(usize) -> Option<u64>,
 }
 
+/// The reason under which lines are counted that were damaged in a queue and cannot be read again.
+const DAMAGED: &str = "queue_damaged";
+
 /// How far back a container's stream may repeat itself by its clock, in ns: beyond it nothing is skipped.
 const REPEATS_WITHIN_NS: u64 = 10_000_000_000;
 
@@ -373,6 +376,35 @@ impl Tracked {
     fn absent(&self, id: SourceId) -> Absent {
         let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
         Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
+    }
+
+    /// Whether no run can read it again: a pipe, or a container that was removed.
+    fn is_gone(&self) -> bool {
+        match &self.identity {
+            Identity::File { .. } => false,
+            Identity::Docker { .. } => self.is_finished,
+            Identity::Stdin { .. } => true,
+        }
+    }
+
+    /// Nobody has a chunk any more. Where no run can read it again it is settled as lost: gives its bytes.
+    pub fn damage(&mut self, seq: u64, mut counts: Counts) -> Option<u64> {
+        if !self.is_gone() {
+            return None;
+        }
+        let (bytes, lines) = (counts.bytes, counts.open());
+        counts.lost_bytes += bytes;
+        *counts.dropped.entry(DAMAGED.to_owned()).or_default() += lines;
+        self.settle(seq, counts);
+        Some(bytes)
+    }
+
+    /// What became of a chunk is known.
+    pub fn settle(&mut self, seq: u64, counts: Counts) {
+        if let Some(passed) = self.watermark.settle(seq, counts) {
+            self.cursor = Some(passed.cursor);
+            self.counts.add(&passed.counts);
+        }
     }
 
     /// Where to go on: after what this run has read already, else after what is settled.

@@ -130,7 +130,8 @@ impl World {
         let mut end = reader.at;
         if end > 0 && self.is_set_back(end) {
             let last_ns = self.time_ns(end - 1);
-            reader.notes.pop_front_if(|note| note.end == last_ns);
+            let is_passed = reader.notes.front().is_some_and(|note| note.end == last_ns);
+            reader.notes.drain(..usize::from(is_passed));
         }
         let first = note_at(&mut reader.notes, self.time_ns(end));
         end += 1;

@@ -340,8 +340,8 @@ impl StreamLog {
     /// and last line say what lies in it; and so does the note of the one that was read before a crash.
     fn pass_set_back(&mut self, last_ns: u64, ns: u64) -> bool {
         let is_set_back = ns < last_ns;
-        if is_set_back {
-            self.notes.pop_front_if(|note| note.end == last_ns);
+        if is_set_back && self.notes.front().is_some_and(|note| note.end == last_ns) {
+            self.notes.pop_front();
         }
         is_set_back
     }

@@ -1,6 +1,7 @@
 //! The tracker through its door: crash after each step, and what the next run is told.
 
 mod disk;
+mod fixture;
 mod gone;
 mod queued;
 
