@@ -4,6 +4,7 @@
 //! sources. Stop: sources, workers (which hand over what they have), lanes (which have until the deadline), and last the
 //! checkpoints. What is not delivered by then is read again by the next run.
 
+mod changes;
 mod finder;
 mod follow;
 mod machine;
@@ -78,6 +79,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::State(error) => error.hint(),
+            Self::Queue(queue::Error::Newer { .. }) => Some(
+                "run that agent, or a newer one; or move this folder away: then all that the sources still have is read again",
+            ),
             Self::Configuration(_) => Some("logferry check tells where it is written"),
             Self::Source(sources::Error::Docker { .. }) => Some(
                 "is the engine running, and may this user use its socket (group docker)? `host` in the source says where it is",
@@ -138,7 +142,7 @@ impl Agent {
         let state_dir = config.agent.state_dir.as_deref();
         let hold = state_dir.map(track::hold).transpose()?;
         if let Some(state_dir) = state_dir {
-            route::tell_of_changes(state_dir, config)?;
+            changes::tell(state_dir, config)?;
         }
         let rules = Rules {
             filter: Filter::new(&config.filters)?,
@@ -318,3 +322,6 @@ fn lane_fault(ended: Result<Result<(), ship::Error>, JoinError>) -> Option<Error
         Err(_) => Some(Error::Died("a lane")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,10 +19,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::counts::Counts;
+use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
 use crate::queue::{self, Full, Push, Queue, Sealed, Taken};
-use crate::track::{Settlement, Tracker};
+use crate::track::{Damage, Settlement, Tracker};
 
 /// The reason under which records are counted that a full queue dropped.
 pub const QUEUE_FULL: &str = "queue_full";
@@ -48,6 +49,7 @@ pub struct Shared {
     queue: Option<Queue>,
     full: Full,
     tracker: Arc<Tracker>,
+    metrics: Arc<Metrics>,
     order: Arc<Order>,
     seldom: Arc<Seldom>,
     state: Mutex<State>,
@@ -56,14 +58,16 @@ pub struct Shared {
     has_worker_ended: AtomicBool,
     /// Reading waits for room in the queue.
     is_paused: AtomicBool,
+    /// Frames that were damaged, and whose lines the next run reads again.
+    damaged: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// What is in the lane and not settled, by number.
     in_lane: BTreeMap<u64, InLane>,
-    /// Frames that were in no lane yet, by number: the sequence numbers of their spans.
-    waiting: HashMap<u64, Vec<u64>>,
+    /// Frames that were in no lane yet.
+    waiting: Waiting,
     /// Frames below this number are entered above, where they belong there.
     known: u64,
     /// Frames below this number were there before this run.
@@ -92,13 +96,16 @@ impl Order {
     }
 }
 
+/// Frames by number: the source and the sequence number of each of their spans.
+pub type Waiting = HashMap<u64, Vec<(SourceId, u64)>>;
+
 /// A queue as it is opened.
 #[derive(Debug)]
 pub struct Opened {
     /// The queue.
     pub queue: Queue,
-    /// The frames that are to be sent, by number: the sequence numbers of their spans.
-    pub waiting: HashMap<u64, Vec<u64>>,
+    /// The frames that are to be sent.
+    pub waiting: Waiting,
     /// How many frames there are, settled ones included.
     pub frames: usize,
     /// The number after the last of them.
@@ -111,6 +118,7 @@ impl Shared {
         opened: Option<Opened>,
         full: Full,
         tracker: Arc<Tracker>,
+        metrics: Arc<Metrics>,
         order: Arc<Order>,
         seldom: Arc<Seldom>,
     ) -> Self {
@@ -124,13 +132,20 @@ impl Shared {
             queue,
             full,
             tracker,
+            metrics,
             order,
             seldom,
             state: Mutex::new(state),
             changed: Notify::new(),
             has_worker_ended: AtomicBool::new(false),
             is_paused: AtomicBool::new(false),
+            damaged: AtomicU64::new(0),
         }
+    }
+
+    /// How many batches were damaged in the queue that only the next run can read again.
+    pub fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// The queue, to be measured and to forget what a checkpoint covers.
@@ -189,6 +204,33 @@ impl Shared {
     fn pass_inherited(&self, frame: u64) {
         if frame < self.state().first_own {
             self.order.inherited.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A frame that was to be sent is damaged. Its lines are left to the next run where it can read them again; the others are
+    /// lost.
+    fn damage(&self, chunks: &[(SourceId, u64)], spans: Vec<queue::Span>) {
+        let mut known = spans.into_iter().map(|span| span.counts);
+        let mut is_left = false;
+        for (source, seq) in chunks {
+            match self.tracker.damage(*source, *seq, known.next()) {
+                Some(Damage { name, lost_bytes: Some(bytes) }) => {
+                    self.metrics.add(Metric::LostBytes, &name, bytes);
+                    tracing::error!(
+                        "cannot send a batch of the queue: it is damaged on disk; {bytes} bytes of source {name} are lost, \
+                         which cannot be read again"
+                    );
+                }
+                Some(Damage { lost_bytes: None, .. }) => is_left = true,
+                None => {}
+            }
+        }
+        if is_left {
+            self.damaged.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                "cannot send a batch of the queue: it is damaged on disk; its lines are read again at the next start\n\
+                 hint: restart the agent soon, while their sources still have them; and look after the disk"
+            );
         }
     }
 
@@ -291,7 +333,7 @@ impl Outlet {
             return Ok(self.shared.full == Full::DropNewest && self.drop_batch(batch));
         };
         let mut state = self.shared.state();
-        state.waiting.insert(frame, batch.spans.iter().map(|span| span.seq).collect());
+        state.waiting.insert(frame, batch.spans.iter().map(|span| (span.source.id, span.seq)).collect());
         state.known = frame + 1;
         drop(state);
         self.shared.changed.notify_one();
@@ -351,12 +393,15 @@ impl Outlet {
     /// Drops the oldest frame that waits, and counts it. `false`: there is none.
     fn drop_oldest(&self, queue: &Queue) -> Result<bool, queue::Error> {
         let Some(dropped) = queue.drop_oldest()? else { return Ok(false) };
-        let seqs = self.shared.state().waiting.remove(&dropped.number).unwrap_or_default();
-        let spans = dropped.spans.unwrap_or_default();
-        let settlements = spans
-            .into_iter()
-            .zip(seqs)
-            .map(|(span, seq)| dropped_by_queue(span.note.source, seq, span.items, span.counts));
+        let chunks = self.shared.state().waiting.remove(&dropped.number).unwrap_or_default();
+        let mut spans = dropped.spans.unwrap_or_default().into_iter();
+        let settlements = chunks.into_iter().map(|(source, seq)| {
+            let known = spans.next().map(|span| (span.items, span.counts));
+            // A damaged header does not say it.
+            let counts = || self.shared.tracker.counts(source, seq).unwrap_or_default();
+            let (items, counts) = known.unwrap_or_else(|| (counts().read as u32, counts()));
+            dropped_by_queue(source, seq, items, counts)
+        });
         self.shared.tracker.settle(settlements.collect(), None);
         self.shared.pass_inherited(dropped.number);
         Ok(true)
@@ -430,13 +475,13 @@ async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
     let number = match taken {
         Taken::Good(frame) => {
             let number = frame.number;
-            let seqs = shared.state().waiting.remove(&number);
-            if let Some(seqs) = seqs {
+            let chunks = shared.state().waiting.remove(&number);
+            if let Some(chunks) = chunks {
                 let is_own = number >= shared.state().first_own;
                 while is_own && shared.order.is_inherited_left() {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                let mut batch = batch_of(frame, &seqs);
+                let mut batch = batch_of(frame, &chunks);
                 shared.enter(&mut batch, Some(number));
                 if lane.send(batch).await.is_err() {
                     return std::future::pending().await;
@@ -445,8 +490,11 @@ async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
             number
         }
         Taken::Damaged(unsent) => {
-            shared.say("a batch in the queue is damaged; its lines are read again at the next start".to_owned());
-            shared.state().waiting.remove(&unsent.number);
+            let chunks = shared.state().waiting.remove(&unsent.number);
+            // Else a lane has the batch, or had it.
+            if let Some(chunks) = chunks {
+                shared.damage(&chunks, unsent.spans.unwrap_or_default());
+            }
             unsent.number
         }
     };
@@ -457,9 +505,9 @@ async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
 }
 
 /// A frame as a batch of this run.
-fn batch_of(frame: queue::Frame, seqs: &[u64]) -> Batch {
+fn batch_of(frame: queue::Frame, chunks: &[(SourceId, u64)]) -> Batch {
     let Sealed { body, gzip, raw_len, items, spans, unsure } = frame.sealed;
-    let spans = spans.into_iter().zip(seqs).map(|(span, seq)| Span {
+    let spans = spans.into_iter().zip(chunks).map(|(span, (_, seq))| Span {
         source: Arc::new(Source::known_by_name(span.note.source, span.kind, &span.name)),
         seq: *seq,
         items: span.items,

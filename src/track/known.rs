@@ -35,8 +35,14 @@ pub struct Tracked {
     pub read_to: Option<Cursor>,
     /// Nothing more will be read of it.
     is_finished: bool,
+    /// It was finished and all of it settled at the last checkpoint.
+    was_over: bool,
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     replay: Vec<Note>,
+    /// Those of them that a queue has, and that it sends though something before them must be read again.
+    queued: Vec<Note>,
+    /// How many of the first are settled, where a queue has the very one that the cursor comes from.
+    settled: Option<usize>,
     /// Bytes in a file when it was last looked at.
     size: u64,
     /// See [`Resume::unread`].
@@ -72,6 +78,9 @@ pub struct Seen<'a> {
     pub head_of: &'a dyn Fn(usize) -> Option<u64>,
 }
 
+/// The reason under which lines are counted that were damaged in a queue and cannot be read again.
+const DAMAGED: &str = "queue_damaged";
+
 /// How far back a container's stream may repeat itself by its clock, in ns: beyond it nothing is skipped.
 const REPEATS_WITHIN_NS: u64 = 10_000_000_000;
 
@@ -103,6 +112,9 @@ impl Sources {
         for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_finished) {
             tracked.replay.retain(|note| notes.contains(note));
         }
+        for one in queued {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.find_cursor(one));
+        }
         let mut take = |one: &Queued| match self.by_id.get_mut(&one.note.source) {
             Some(tracked) => tracked.take_queued(one),
             None => Some(Span::SETTLED),
@@ -115,9 +127,13 @@ impl Sources {
                 is_over &= *seq == Some(Span::SETTLED);
             }
             if is_over {
-                return seqs;
+                break;
             }
         }
+        for (one, _) in queued.iter().zip(&seqs).filter(|(_, seq)| **seq == Some(Span::SETTLED)) {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.queued.push(one.note.clone()));
+        }
+        seqs
     }
 
     /// Nothing more will be read of a source.
@@ -198,31 +214,37 @@ impl Sources {
         (is_news, unread)
     }
 
-    /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
-    /// bytes.
+    /// Counts what is known to have been unread of a file that cannot be found, and is in no queue, unless that was done
+    /// already. Gives the bytes.
     pub fn miss(&mut self, id: SourceId) -> u64 {
         let Some(tracked) = self.by_id.get_mut(&id) else { return 0 };
         tracked.is_sought = true;
         if tracked.missing.is_some() {
             return 0;
         }
-        let noted = tracked.replay.iter().filter(|note| note.generation == tracked.generation).map(|note| note.end);
-        let bytes = noted.fold(tracked.size, u64::max).saturating_sub(tracked.offset());
+        let noted = || tracked.replay.iter().filter(|note| note.generation == tracked.generation);
+        let end = noted().map(|note| note.end).fold(tracked.size, u64::max);
+        let queued: u64 = noted().filter(|note| tracked.queued.contains(note)).map(|note| note.end - note.start).sum();
+        let bytes = end.saturating_sub(tracked.offset() + queued);
         tracked.counts.lost_bytes += bytes;
         tracked.missing = Some(bytes);
         bytes
     }
 
-    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
-    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
+    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name. One
+    /// checkpoint later than it could: only then have the queues forgotten what they held of them, and a crash does not
+    /// bring it back as if it were of an unknown source. Whether the next checkpoint has any to let go.
+    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) -> bool {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
-        for (id, tracked) in self.by_id.extract_if(|_, tracked| is_over(tracked)) {
+        for (id, tracked) in self.by_id.extract_if(|_, tracked| tracked.was_over && is_over(tracked)) {
             gone.entry(tracked.name).or_default().add(&tracked.counts);
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }
         }
         self.by_trait.retain(|_, ids| !ids.is_empty());
+        self.by_id.values_mut().for_each(|tracked| tracked.was_over = is_over(tracked));
+        self.by_id.values().any(|tracked| tracked.was_over)
     }
 
     /// All of them.
@@ -320,7 +342,10 @@ impl Tracked {
             watermark: Watermark::default(),
             read_to: None,
             is_finished: false,
+            was_over: false,
             replay: Vec::new(),
+            queued: Vec::new(),
+            settled: None,
             size: 0,
             unread: 0,
             is_sought: false,
@@ -366,6 +391,35 @@ impl Tracked {
         Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
     }
 
+    /// Whether no run can read it again: a pipe, or a container that was removed.
+    fn is_gone(&self) -> bool {
+        match &self.identity {
+            Identity::File { .. } => false,
+            Identity::Docker { .. } => self.is_finished,
+            Identity::Stdin { .. } => true,
+        }
+    }
+
+    /// Nobody has a chunk any more. Where no run can read it again it is settled as lost: gives its bytes.
+    pub fn damage(&mut self, seq: u64, mut counts: Counts) -> Option<u64> {
+        if !self.is_gone() {
+            return None;
+        }
+        let (bytes, lines) = (counts.bytes, counts.open());
+        counts.lost_bytes += bytes;
+        *counts.dropped.entry(DAMAGED.to_owned()).or_default() += lines;
+        self.settle(seq, counts);
+        Some(bytes)
+    }
+
+    /// What became of a chunk is known.
+    pub fn settle(&mut self, seq: u64, counts: Counts) {
+        if let Some(passed) = self.watermark.settle(seq, counts) {
+            self.cursor = Some(passed.cursor);
+            self.counts.add(&passed.counts);
+        }
+    }
+
     /// Where to go on: after what this run has read already, else after what is settled.
     ///
     /// Pieces of an earlier generation are given once, to be counted as lost.
@@ -399,10 +453,10 @@ impl Tracked {
     /// nothing is known of it; `None`: it is settled, or taken in already.
     pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
         let settled = self.settled_notes();
-        // Of several that end at one time only the one with the very cursor is settled.
-        let is_cursors = self.cursor.as_ref() == Some(&queued.cursor);
+        // Of several that end at one time it is known only from a queue which one the cursor comes from.
+        let is_known = self.settled.is_some();
         match self.replay.iter().position(|note| *note == queued.note) {
-            Some(index) if index + 1 < settled || (index < settled && is_cursors) => return None,
+            Some(index) if index + 1 < settled || (index < settled && is_known) => return None,
             Some(index) if index > settled => return Some(Span::SETTLED),
             Some(index) => drop(self.replay.drain(..=index)),
             None => return (!self.is_passed(&queued.note)).then_some(Span::SETTLED),
@@ -412,13 +466,22 @@ impl Tracked {
         Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
     }
 
+    /// Takes note if a chunk in a queue is the one that the cursor comes from.
+    fn find_cursor(&mut self, queued: &Queued) {
+        if self.cursor.as_ref() == Some(&queued.cursor) {
+            let found = self.replay.iter().position(|note| *note == queued.note);
+            self.settled = found.map(|index| index + 1).or(self.settled);
+        }
+    }
+
     /// How many of the first notes to replay are settled: those of a container up to the one that the cursor comes from.
     /// They stay for a stream that repeats itself. In the order of the stream: its clock may have been set back.
     fn settled_notes(&self) -> usize {
         match (&self.read_to, &self.cursor) {
             // The first of several with one time: that of the cursor may be a later one, and none is taken for settled.
             (None, Some(Cursor::Docker { time_ns, .. })) => {
-                self.replay.iter().position(|note| note.end == *time_ns).map_or(0, |index| index + 1)
+                let first = || self.replay.iter().position(|note| note.end == *time_ns);
+                self.settled.or_else(|| first().map(|index| index + 1)).unwrap_or(0)
             }
             _ => 0,
         }

@@ -16,6 +16,7 @@ mod check;
 #[path = "../it/checker.rs"]
 mod checker;
 mod clock;
+mod damage;
 #[path = "../chaos/dice.rs"]
 mod dice;
 #[path = "../chaos/faults.rs"]

@@ -74,6 +74,15 @@ impl Scene {
         Self::with_store(STDIN, more)
     }
 
+    /// From files and standard input, by one worker, to a store.
+    pub fn from_files_and_stdin(more: &str) -> Self {
+        let scene = Self::with_store(&format!("{FILES}{}", STDIN.replace("app", "pipe")), more);
+        let path = scene.ground.path("agent.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen("[agent]\n", "[agent]\nworkers = 1\n", 1)).unwrap();
+        scene
+    }
+
     fn with_store(source: &str, more: &str) -> Self {
         let store = Server::start(Kept::Bulk(Bulk::default()), Faults::new(Dice::new(1, 1, 1), 0)).unwrap();
         let ground = Ground::new();

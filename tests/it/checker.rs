@@ -36,6 +36,11 @@ impl Checker {
         self.seen.iter().filter(|times| **times > 0).count()
     }
 
+    /// The numbers that were never seen.
+    pub fn missing(&self) -> Vec<usize> {
+        self.numbers(|times| times == 0)
+    }
+
     /// The numbers that were seen more than once.
     pub fn repeated(&self) -> Vec<usize> {
         self.numbers(|times| times > 1)
@@ -44,7 +49,7 @@ impl Checker {
     /// Fails the test unless each number was seen once.
     #[track_caller]
     pub fn assert_each_once(&self) {
-        let missing = self.numbers(|times| times == 0);
+        let missing = self.missing();
         let repeated = self.repeated();
         if missing.is_empty() && repeated.is_empty() && self.strays.is_empty() {
             return;

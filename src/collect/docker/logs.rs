@@ -308,12 +308,14 @@ impl StreamLog {
         let has_return = !is_cut && self.bytes.len() > line.start && self.bytes.last() == Some(&b'\r');
         let end = self.bytes.len() - usize::from(has_return);
         let position = Position { at: line.ns, tie: low_half(fingerprint(&self.bytes[line.start..end])) };
-        let begun = self.note_at(line.ns);
-        let start = self.place(line.start, begun);
+        let last_ns = self.seen.last_ns();
         if !self.seen.admit(position) {
-            self.bytes.truncate(start);
+            self.bytes.truncate(line.start);
             return;
         }
+        let is_set_back = last_ns.is_some_and(|last_ns| self.pass_set_back(last_ns, line.ns));
+        let begun = self.note_at(line.ns);
+        let start = self.place(line.start, begun, is_set_back);
         self.read_to_ns = Some(line.ns);
         if self.lines.is_empty() {
             self.begun = begun.unwrap_or_else(|| Begun { seen_ms: clock::now_ms(), ..Begun::default() });
@@ -334,6 +336,16 @@ impl StreamLog {
         }
     }
 
+    /// Whether the clock was set back between two lines of these times. A piece ends there, so that the times of its first
+    /// and last line say what lies in it; and so does the note of the one that was read before a crash.
+    fn pass_set_back(&mut self, last_ns: u64, ns: u64) -> bool {
+        let is_set_back = ns < last_ns;
+        if is_set_back && self.notes.front().is_some_and(|note| note.end == last_ns) {
+            self.notes.pop_front();
+        }
+        is_set_back
+    }
+
     /// What a chunk begins with that was, or may have been, read before a crash. `None`: a new one.
     fn note_at(&mut self, ns: u64) -> Option<Begun> {
         while self.notes.front().is_some_and(|note| note.end < ns) {
@@ -346,9 +358,9 @@ impl StreamLog {
     }
 
     /// Closes the open chunk before a line that belongs to another piece. Returns where the line starts now.
-    fn place(&mut self, start: usize, begun: Option<Begun>) -> usize {
+    fn place(&mut self, start: usize, begun: Option<Begun>, is_set_back: bool) -> usize {
         let is_same = |begun: Begun| self.begun.replayed == begun.replayed && self.begun.note_end == begun.note_end;
-        if self.lines.is_empty() || is_same(begun.unwrap_or_default()) {
+        if self.lines.is_empty() || (is_same(begun.unwrap_or_default()) && !is_set_back) {
             return start;
         }
         let text = self.bytes.split_off(start);

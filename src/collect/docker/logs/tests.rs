@@ -193,6 +193,34 @@ fn pieces_read_before_a_crash_are_read_in_the_same_pieces() {
     assert_eq!(told.len(), 3);
 }
 
+/// A piece ends where the clock is set back: else what follows would be taken for new, and Loki not be asked about it.
+#[test]
+fn pieces_are_the_same_again_though_the_clock_was_set_back() {
+    let read = |replay| {
+        let mut logs = Logs::new(false, vec![known(Stream::Stdout, None, replay)]);
+        logs.begin_body();
+        let texts = ["a\n", "b\n", "c\n", "d\n", "e\n", "f\n", "g\n"];
+        let messages = [1, 3, 2, 4, 4, 1, 5].into_iter().zip(texts);
+        let body: Vec<u8> = messages.flat_map(|(ns, text)| frame(1, ns, text.as_bytes())).collect();
+        logs.push(&body, 100).unwrap();
+        logs.seal();
+        logs.ready().collect::<Vec<_>>()
+    };
+    let piece = |chunk: &Chunk| (chunk.start - BASE, chunk.end - BASE, chunk.lines.len());
+    let before = read(Vec::new());
+    assert_eq!(before.iter().map(piece).collect::<Vec<_>>(), [(1, 3, 2), (2, 4, 3), (1, 5, 2)]);
+    let note = |(chunk, seen_ms): (&Chunk, i64)| Note {
+        source: SourceId::new(1),
+        generation: 0,
+        start: chunk.start,
+        end: chunk.end,
+        seen_ms,
+    };
+    let again = read(before.iter().zip(11..).map(note).collect());
+    let again: Vec<_> = again.iter().map(|chunk| (piece(chunk), chunk.seen_ms, chunk.replayed)).collect();
+    assert_eq!(again, [((1, 3, 2), 11, true), ((2, 4, 3), 12, true), ((1, 5, 2), 13, true)]);
+}
+
 #[test]
 fn a_probe_tells_whether_the_last_message_was_read() {
     let logs = read(&[frame(1, 1, b"one\n"), frame(2, 2, b"two\n"), frame(1, 3, b"half")].concat());
