@@ -2,11 +2,13 @@
 //! of checkpoints. Does not read sources, does not talk to stores, and knows of no other output.
 //!
 //! The order that keeps the promise: a chunk is [begun](Tracker::begin) (its note written), the notes are made
-//! [durable](Tracker::make_durable), its batch is sent, [settled](Tracker::settle) after the store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
+//! [durable](Tracker::make_durable), its batch is sent, [settled](Tracker::settle) after the store's answer, and only then
+//! a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
 //! chunk again in the same pieces, with the same time of reading, and so with the same ids.
 
 mod known;
 mod store;
+mod tracked;
 mod watermark;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +22,9 @@ use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
 use crate::base::identity::{Absent, Inode};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
+pub use known::Seen;
 use known::Sources;
-pub use known::{Queued, Seen};
+pub use tracked::Queued;
 
 /// Tracks all sources of one output. Shared; touched per chunk and per batch.
 #[derive(Debug)]

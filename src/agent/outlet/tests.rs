@@ -1,7 +1,10 @@
 //! What is durable when a file is let go.
 
+use tokio::sync::watch;
+
 use super::*;
 use crate::base::chunk::tests::chunk;
+use crate::base::metrics::Metric;
 use crate::base::source::{Cursor, Identity};
 use crate::queue::Limits;
 use crate::track::Seen;
