@@ -62,11 +62,11 @@ fn segment(state: &Path) -> Option<(PathBuf, Vec<u8>)> {
 fn find_last(content: &[u8]) -> Option<(usize, u64)> {
     const MARK: &[u8] = b"seq-d-";
     let places = content.windows(MARK.len() + 7).enumerate().filter(|(_, window)| window.starts_with(MARK));
-    let numbers = places.filter_map(|(at, window)| {
+    let mut numbers = places.filter_map(|(at, window)| {
         let number = std::str::from_utf8(&window[MARK.len()..]).ok()?.parse::<u64>().ok()?;
         (number / EACH).is_multiple_of(2).then_some((at, number))
     });
-    numbers.last()
+    numbers.next_back()
 }
 
 fn last_queued_of_the_file(state: &Path) -> Option<u64> {
