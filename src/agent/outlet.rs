@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::counts::Counts;
+use crate::base::failpoint;
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
 use crate::queue::{self, Full, Push, Queue, Sealed, Taken};
@@ -173,6 +174,7 @@ impl Shared {
         let state = self.state();
         let Some(one) = state.in_lane.values().find(|one| one.frame == Some(frame)) else {
             queue.done(frame);
+            failpoint::hit("passed");
             return true;
         };
         one.is_put_by && queue.put_by(frame)
@@ -294,6 +296,7 @@ impl Outlet {
         state.waiting.insert(frame, batch.spans.iter().map(|span| span.seq).collect());
         state.known = frame + 1;
         drop(state);
+        failpoint::hit("waiting");
         self.shared.changed.notify_one();
         Ok(true)
     }
@@ -320,7 +323,10 @@ impl Outlet {
     fn push(&self, queue: &Queue, sealed: &Sealed) -> Result<Option<u64>, queue::Error> {
         loop {
             match queue.push(sealed, clock::now_ms())? {
-                Push::Queued(frame) => return Ok(Some(frame)),
+                Push::Queued(frame) => {
+                    failpoint::hit("pushed");
+                    return Ok(Some(frame));
+                }
                 Push::Full(_) if self.shared.full == Full::DropOldest && self.drop_oldest(queue)? => {}
                 Push::Full(_) => return Ok(None),
             }
