@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::counts::Counts;
+use crate::base::failpoint;
 use crate::base::metrics::Metrics;
 use crate::base::seldom::Seldom;
 use crate::base::source::SourceId;
@@ -191,6 +192,7 @@ impl Shared {
         let state = self.state();
         let Some(one) = state.in_lane.values().find(|one| one.frame == Some(frame)) else {
             queue.done(frame);
+            failpoint::hit("passed");
             return true;
         };
         one.is_put_by && queue.put_by(frame)
@@ -312,6 +314,7 @@ impl Outlet {
         state.waiting.insert(frame, batch.spans.iter().map(|span| (span.source.id, span.seq)).collect());
         state.known = frame + 1;
         drop(state);
+        failpoint::hit("waiting");
         self.shared.changed.notify_one();
         Ok(true)
     }
@@ -338,7 +341,10 @@ impl Outlet {
     fn push(&self, queue: &Queue, sealed: &Sealed) -> Result<Option<u64>, queue::Error> {
         loop {
             match queue.push(sealed, clock::now_ms())? {
-                Push::Queued(frame) => return Ok(Some(frame)),
+                Push::Queued(frame) => {
+                    failpoint::hit("pushed");
+                    return Ok(Some(frame));
+                }
                 Push::Full(_) if self.shared.full == Full::DropOldest && self.drop_oldest(queue)? => {}
                 Push::Full(_) => return Ok(None),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::harness::wait_until;
 use crate::scene::{Scene, lines, wait_for_words};
+use crate::server::Away;
 
 /// Lines of a file and of standard input, by turns, so that batches have both; standard input cannot wait, so they go to
 /// the queue.
@@ -18,7 +19,7 @@ const EACH: u64 = 10;
 fn a_batch_damaged_in_the_queue_is_read_again_from_its_file_and_counted_of_a_pipe() {
     let scene = Scene::from_files_and_stdin("max_records = 100\ngzip_level = 0\n");
     let (input, mut pipe) = std::io::pipe().unwrap();
-    scene.store().leave();
+    scene.store().leave(Away::Closed);
     let config = scene.ground.path("agent.toml");
     let agent = scene.ground.start_with(&["run", "-c", config.to_str().unwrap()], Stdio::from(input));
     let mut written = 0;

@@ -25,10 +25,14 @@ mod forgetful;
 #[path = "../chaos/forward.rs"]
 mod forward;
 mod full;
+#[path = "../chaos/gone.rs"]
+mod gone;
 #[path = "../it/harness.rs"]
 mod harness;
 #[path = "../chaos/http.rs"]
 mod http;
+#[path = "../chaos/ledger.rs"]
+mod ledger;
 mod limits;
 #[path = "../chaos/lines.rs"]
 mod lines;
@@ -40,6 +44,8 @@ mod scene;
 #[path = "../chaos/server.rs"]
 mod server;
 mod sick;
+#[path = "../chaos/state.rs"]
+mod state;
 #[path = "../it/store.rs"]
 mod store;
 #[path = "../chaos/stores.rs"]

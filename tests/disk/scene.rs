@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::bulk::Bulk;
-use crate::check;
 use crate::checker::Checker;
 use crate::dice::Dice;
 use crate::faults::Faults;
 use crate::harness::{Agent, Ground, append, wait_until};
+use crate::ledger::Books;
 use crate::server::{Kept, Server};
 
 /// The label of all lines.
@@ -160,7 +160,8 @@ impl Scene {
     pub fn end_with_each_once(&self, numbers: u64) {
         self.start(&["--once"]).wait().expect_code(0);
         self.checker(numbers).assert_each_once();
-        assert_eq!(check::ledger(&self.state(), "store").unwrap(), (numbers, 0), "delivered and parked, by the ledger");
+        let books = Books::ask(&self.ground.path("agent.toml"), "store").unwrap();
+        assert_eq!((books.delivered, books.parked), (numbers, 0), "delivered and parked, by the ledger");
     }
 }
 
