@@ -48,9 +48,15 @@ impl Verdict {
         [&self.lost, &self.repeated, &self.disordered, &self.strange].iter().all(|numbers| numbers.is_empty())
     }
 
-    /// Excuses what is missing, if it is no more than was dropped.
-    pub fn excuse(&mut self, dropped: u64) {
-        if self.lost.len() as u64 <= dropped {
+    /// Excuses what a full queue dropped, as far as the books have it: so many records, or, behind a hole that cannot be
+    /// read again, with the bytes that are lost. `sizes` are those of all lines.
+    pub fn excuse(&mut self, dropped: u64, lost_bytes: u64, sizes: &[u64]) {
+        let size =
+            |number: &u64| usize::try_from(*number).ok().and_then(|at| sizes.get(at)).copied().unwrap_or(u64::MAX);
+        let mut beyond: Vec<u64> = self.lost.iter().map(size).collect();
+        beyond.sort_unstable();
+        beyond.truncate(beyond.len().saturating_sub(usize::try_from(dropped).unwrap_or(usize::MAX)));
+        if beyond.into_iter().fold(0, u64::saturating_add) <= lost_bytes {
             self.dropped = std::mem::take(&mut self.lost);
         }
     }
@@ -158,9 +164,11 @@ pub fn try_yourself() {
     assert_eq!(faults(&doubted(&[&good[..], &good[..1]].concat())), [0, 1, 0, 0], "in doubt, and twice");
     assert_eq!(faults(&doubted(&good[2..])), [1, 0, 0, 0], "another is lost");
     let mut dropped = of(&good[2..], "");
-    dropped.excuse(1);
-    assert_eq!(dropped.lost.len(), 2, "only one was dropped");
-    dropped.excuse(2);
+    for (count, lost_bytes) in [(1, 0), (0, 150), (1, 99)] {
+        dropped.excuse(count, lost_bytes, &[100; 4]);
+        assert_eq!(dropped.lost.len(), 2, "{count} dropped, {lost_bytes} bytes lost");
+    }
+    dropped.excuse(1, 100, &[100; 4]);
     assert_eq!((dropped.lost.len(), dropped.dropped.len()), (0, 2));
     assert_eq!(stored("t", &good[1..3]), [false, true, true]);
 }

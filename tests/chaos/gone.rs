@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::harness::now_ms;
 use crate::state::{FileKey, State};
 
 /// An agent that had a file open when it was deleted, and lived on for so long, has made all of it durable: it looks at
@@ -40,7 +41,8 @@ pub struct Doubt {
     pub lines: BTreeMap<u64, u64>,
     /// Files that were deleted long before the agent died, and not all durable when it did.
     pub late: u64,
-    /// Lines that were read of files deleted before the agent was asked to stop, and not durable when it had stopped.
+    /// Lines read by an agent of files that were made and deleted before it was asked to stop, and not durable when it had
+    /// stopped. What an earlier one read of older files it perhaps did not read again.
     pub dropped: u64,
 }
 
@@ -52,6 +54,8 @@ pub struct Gone {
     pending: Mutex<Vec<Missing>>,
     /// 0: there is none.
     process: AtomicU32,
+    /// When it was started, in ms since 1970.
+    started_ms: AtomicI64,
     /// It is asked to stop.
     is_stopping: AtomicBool,
 }
@@ -63,18 +67,26 @@ struct Missing {
     way: Way,
     since: Instant,
     was_open: bool,
-    was_stopping: bool,
+    /// It was made after the agent was started, and taken before that was asked to stop.
+    is_of_one_run: bool,
 }
 
 impl Gone {
     /// Nothing yet, with so many outputs.
     pub fn new(outputs: usize) -> Self {
-        Self { outputs, pending: Mutex::default(), process: AtomicU32::new(0), is_stopping: AtomicBool::new(false) }
+        Self {
+            outputs,
+            pending: Mutex::default(),
+            process: AtomicU32::new(0),
+            started_ms: AtomicI64::new(0),
+            is_stopping: AtomicBool::new(false),
+        }
     }
 
     /// The agent runs as this process.
     pub fn started(&self, process: u32) {
         self.is_stopping.store(false, Ordering::SeqCst);
+        self.started_ms.store(now_ms(), Ordering::SeqCst);
         self.process.store(process, Ordering::SeqCst);
     }
 
@@ -98,9 +110,11 @@ impl Gone {
     /// As `take` gives them.
     pub fn take(&self, file: FileKey, trace: Trace, way: Way, take: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut pending = self.pending();
-        let (was_open, was_stopping) = (self.is_open(file), self.is_stopping.load(Ordering::SeqCst));
+        let was_open = self.is_open(file);
+        let is_of_one_run =
+            file.is_made_after(self.started_ms.load(Ordering::SeqCst)) && !self.is_stopping.load(Ordering::SeqCst);
         take()?;
-        pending.push(Missing { file, trace, way, since: Instant::now(), was_open, was_stopping });
+        pending.push(Missing { file, trace, way, since: Instant::now(), was_open, is_of_one_run });
         Ok(())
     }
 
@@ -129,7 +143,7 @@ impl Gone {
 
 impl Doubt {
     fn add(&mut self, missing: &Missing, state: &State, has_stopped: bool) {
-        let Missing { file, trace, way, since, was_open, was_stopping } = missing;
+        let Missing { file, trace, way, since, was_open, is_of_one_run } = missing;
         if *way == Way::Aside && state.knows(*file) {
             return;
         }
@@ -139,7 +153,7 @@ impl Doubt {
         self.late += u64::from(is_deleted && since.elapsed() > KEPT_WITHIN && !unsettled.is_empty());
         for (number, bytes) in unsettled {
             let was_read = state.has_noted(*file, bytes);
-            self.dropped += u64::from(is_deleted && has_stopped && !was_stopping && was_read);
+            self.dropped += u64::from(is_deleted && has_stopped && *is_of_one_run && was_read);
             self.lines.insert(*number, if was_read { bytes.end - bytes.start } else { 0 });
         }
     }

@@ -160,8 +160,11 @@ impl Plan {
         let records = store.records(&self.service())?;
         let mut verdict = Verdict::of(&self.label(), written, &records, &parked, doubt);
         let books = Books::ask(&ground.path("agent.toml"), name)?;
-        verdict.excuse(books.dropped);
-        let facts = self.facts(written, doubt, records.len() as u64, &verdict, report.is_fleeting);
+        let may_drop = store.answers() && report.is_fleeting && self.room().when_full != "pause";
+        if may_drop {
+            verdict.excuse(books.dropped, books.lost_bytes, &written.sizes);
+        }
+        let facts = Facts { may_drop, ..facts(written, doubt, records.len() as u64, &verdict) };
         report.ledgers += u64::from(facts.unbooked == 0);
         report.complaints.extend(books.faults(&facts).into_iter().map(|fault| format!("ledger of {name}: {fault}")));
         let left = State::read(&state, name)?;
@@ -175,20 +178,6 @@ impl Plan {
         }
         report.verdict.add(verdict);
         Ok(())
-    }
-
-    /// What the books of an output must say. Where a file was truncated, anything may be missing in them.
-    fn facts(&self, written: &Written, doubt: &Doubt, stored: u64, verdict: &Verdict, is_fleeting: bool) -> Facts {
-        let doubtful = if doubt.lines.is_empty() { 0 } else { doubt.lines.len() as u64 + written.halves };
-        Facts {
-            stored,
-            parked: verdict.parked.len() as u64,
-            unbooked: if written.in_doubt { written.pieces.len() as u64 } else { doubtful },
-            bytes: written.bytes,
-            ends: written.halves,
-            lost_bytes: verdict.doubtful.iter().map(|number| doubt.lines[number]).sum(),
-            may_drop: is_fleeting && self.room().when_full != "pause",
-        }
     }
 
     fn room(&self) -> Room {
@@ -270,6 +259,20 @@ impl Plan {
 
     fn service(&self) -> String {
         format!("chaos-{}", self.label())
+    }
+}
+
+/// What the books of an output must say. Where a file was truncated, anything may be missing in them.
+fn facts(written: &Written, doubt: &Doubt, stored: u64, verdict: &Verdict) -> Facts {
+    let doubtful = if doubt.lines.is_empty() { 0 } else { doubt.lines.len() as u64 + written.halves };
+    Facts {
+        stored,
+        parked: verdict.parked.len() as u64,
+        unbooked: if written.in_doubt { written.pieces.len() as u64 } else { doubtful },
+        bytes: written.bytes,
+        ends: written.halves,
+        lost_bytes: verdict.doubtful.iter().map(|number| doubt.lines[number]).sum(),
+        may_drop: false,
     }
 }
 

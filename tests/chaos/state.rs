@@ -45,6 +45,11 @@ impl FileKey {
         let birth = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self(metadata.ino(), birth.and_then(|since| u64::try_from(since.as_nanos()).ok()))
     }
+
+    /// Whether it was made after this time, in ms since 1970.
+    pub fn is_made_after(self, ms: i64) -> bool {
+        self.1.is_some_and(|birth_ns| birth_ns / 1_000_000 > ms.unsigned_abs())
+    }
 }
 
 impl State {

@@ -32,6 +32,8 @@ pub struct Written {
     /// By number: the piece that it lies in. A piece is what was written to one file between two rotations; only
     /// within it is there an order.
     pub pieces: Vec<usize>,
+    /// By number: the bytes of the line.
+    pub sizes: Vec<u64>,
     /// The numbers that no store takes.
     pub unfit: BTreeSet<u64>,
     /// A file was truncated that the store had, and the agent perhaps had not saved: it may say it lost that.
@@ -147,12 +149,14 @@ impl<'a> Writer<'a> {
         let mut text = String::new();
         let Log { now, style, .. } = &mut self.files[index];
         for number in numbers {
-            let start = now.len + text.len() as u64;
+            let begin = text.len();
+            let start = now.len + begin as u64;
             if self.lines.push(number, *style, &mut text) {
                 self.written.unfit.insert(number);
             }
             now.trace.lines.push((number, start..now.len + (text.len() - TAIL) as u64));
             self.written.pieces.push(now.piece);
+            self.written.sizes.push((text.len() - begin) as u64);
         }
         now.len += text.len() as u64;
         self.written.bytes += text.len() as u64;
