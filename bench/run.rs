@@ -101,9 +101,9 @@ impl Run {
         self.assert_alive();
     }
 
-    /// When the last line arrived that was not there before, since the start.
+    /// When the last line arrived that was not there before, since the start; if none did: now.
     pub fn shipped_after(&self) -> Duration {
-        self.sink.arrivals().last().map_or(Duration::MAX, |last| last.at - self.began)
+        self.sink.arrivals().last().map_or_else(|| self.began.elapsed(), |last| last.at - self.began)
     }
 
     /// What it used of the processor in `time` from now on, as a share of one core. Other things can be done in `meanwhile`,

@@ -1,15 +1,25 @@
-# Sums the samples of `perf script` by stage: that of the innermost function that is the agent's own, since a search or a
-# copy belongs to whom it serves. Prints the share of each stage, and of its innermost functions of any crate.
+# Sums the samples of `perf script` by stage: that of the innermost function of one of the agent's rooms, since a search, a
+# copy or what all rooms share belongs to whom it serves. Prints the share of each stage, and of its dearest functions.
 
 function stage_of(symbol) {
-    if (symbol ~ /zlib_rs|flate2|crc32/) return "gzip"
+    if (symbol ~ /zlib_rs|flate2|crc32|logferry::pack/) return "gzip"
     if (symbol ~ /logferry::collect/) return "read, cut into lines"
     if (symbol ~ /logferry::decode/) return "decode"
     if (symbol ~ /logferry::mask/) return "mask"
+    if (symbol ~ /logferry::output::.*(answer|response)/) return "send, read answers"
     if (symbol ~ /logferry::(output|enrich|filter)/) return "encode"
     if (symbol ~ /logferry::ship/ || symbol ~ /reqwest|hyper/) return "send, read answers"
     if (symbol ~ /logferry::track/) return "track"
-    if (symbol ~ /logferry::/) return "the rest of the agent"
+    if (symbol ~ /logferry::/ && symbol !~ /logferry::base/) return "the rest of the agent"
+    return ""
+}
+
+# What the kernel did, by the innermost function that tells.
+function work_of(symbol) {
+    if (symbol ~ /page_fault/) return "kernel: memory"
+    if (symbol ~ /statx|newfstat|getdents/) return "kernel: look at files and folders"
+    if (symbol ~ /vfs_read|pread64/) return "kernel: read files"
+    if (symbol ~ /sock_|tcp_|sys_send|sys_recv/) return "kernel: network"
     return ""
 }
 
@@ -20,7 +30,9 @@ function stage_of(symbol) {
     address = $1
     sub(/^[ \t]*[0-9a-f]+ /, "")
     sub(/::h[0-9a-f]+$/, "")
-    if (leaf == "") { leaf = $0; if (address ~ /^ffffffff/) stage = "kernel" }
+    in_kernel = address ~ /^ffffffff/
+    if (leaf == "") { leaf = $0; if (in_kernel) stage = "kernel: others" }
+    if (stage == "kernel: others" && in_kernel && work_of($0) != "") stage = work_of($0)
     if (stage == "") stage = stage_of($0)
 }
 END {
@@ -36,7 +48,7 @@ END {
 }
 
 function count() {
-    if (stage == "") stage = "others"
+    if (stage == "") stage = "libraries and threads of their own"
     all++
     samples[stage]++
     inner[stage ": " leaf]++

@@ -77,6 +77,7 @@ pub fn trickle(ours: &Entrant, seconds: u32) -> (Rest, Vec<Duration>) {
     let times = (1..).zip(written).filter_map(|(line, written)| Some(arrived(line)? - written));
     let mut times: Vec<Duration> = times.collect();
     times.sort();
+    assert!(!times.is_empty(), "no line has arrived at the store: {}", run.agent.messages());
     (rest(run, share), times)
 }
 

@@ -5,32 +5,34 @@ pub struct Target {
     what: String,
     unit: &'static str,
     measured: f64,
-    most: f64,
+    most: Option<f64>,
     aim: Option<f64>,
 }
 
 impl Target {
-    /// What was `measured`, in `unit`, with what it is to be at most, and what is aimed at besides.
+    /// What was `measured`, in `unit`, with what it is to be at most, and what is aimed at besides, where that is said.
     pub fn new(
         what: impl Into<String>,
         unit: &'static str,
         measured: f64,
-        most: f64,
+        most: impl Into<Option<f64>>,
         aim: impl Into<Option<f64>>,
     ) -> Self {
-        Self { what: what.into(), unit, measured, most, aim: aim.into() }
+        Self { what: what.into(), unit, measured, most: most.into(), aim: aim.into() }
     }
 
     /// A row of a table.
     fn row(&self) -> String {
         let Self { what, unit, measured, most, aim } = self;
-        let verdict = match *aim {
-            Some(aim) if *measured <= aim => "met, and the aim",
-            _ if measured <= most => "met",
-            _ => "**not yet**",
+        let is_within = |limit: &Option<f64>| limit.map(|limit| *measured <= limit);
+        let verdict = match (is_within(most), is_within(aim)) {
+            (_, Some(true)) => "met, and the aim",
+            (Some(true), _) => "met",
+            (Some(false), _) => "**not yet**",
+            (None, _) => "",
         };
-        let aim = aim.map_or_else(String::new, number);
-        format!("| {what} | {} {unit} | {} | {aim} | {verdict} |\n", number(*measured), number(*most))
+        let [most, aim] = [most, aim].map(|limit| limit.map_or_else(String::new, number));
+        format!("| {what} | {} {unit} | {most} | {aim} | {verdict} |\n", number(*measured))
     }
 }
 

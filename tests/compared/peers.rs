@@ -99,7 +99,8 @@ impl Peer {
     pub fn find(wanted: &str) -> Option<(&'static Self, PathBuf)> {
         let (name, path) = wanted.split_once('=').map_or((wanted, None), |(name, path)| (name, Some(path.into())));
         let peer = PEERS.iter().find(|peer| peer.name == name)?;
-        let variable = peer.program.replace('-', "_").to_uppercase();
+        let file_name = Path::new(peer.program).file_name().unwrap_or_default();
+        let variable = file_name.to_string_lossy().replace('-', "_").to_uppercase();
         let given = || std::env::var_os(format!("LOGFERRY_PEER_{variable}")).map(PathBuf::from);
         Some((peer, path.or_else(given).unwrap_or_else(|| peer.program.into())))
     }
