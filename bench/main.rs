@@ -50,6 +50,8 @@ use crate::run::Entrant;
 use crate::still::Rest;
 use crate::targets::{Target, number};
 
+/// What peers are compared by.
+const MIXED_TO_BULK: &str = "mixed lines → `_bulk`";
 /// What a file is shipped for at most, in units.
 const MOST_UNITS: f64 = 2.7;
 /// A peer, and what part of its processor time ours is to take at most, and is aimed at.
@@ -163,7 +165,7 @@ impl Arguments {
         let lane = |entrant, sort, title| Lane { entrant, title, sort, costs: Vec::new() };
         let mut lanes = Vec::new();
         for (row, entrant, sort, title) in [
-            (Row::Bulk, ours, Sort::Mixed, "mixed lines → `_bulk`"),
+            (Row::Bulk, ours, Sort::Mixed, MIXED_TO_BULK),
             (Row::Loki, &loki, Sort::Mixed, "mixed lines → Loki"),
             (Row::Json, ours, Sort::Json, "JSON of 1 KB → `_bulk`"),
         ] {
@@ -171,7 +173,7 @@ impl Arguments {
                 lanes.push(lane(entrant.clone(), sort, title));
             }
         }
-        lanes.extend(peers.into_iter().map(|peer| lane(peer, Sort::Mixed, "mixed lines → `_bulk`")));
+        lanes.extend(peers.into_iter().map(|peer| lane(peer, Sort::Mixed, MIXED_TO_BULK)));
         race::race(&mut lanes, self.mb * 1_000_000, self.rounds);
         lanes
     }
@@ -258,7 +260,7 @@ fn of_lanes(lanes: &[Lane]) -> Vec<Target> {
         let peak = median(&lane.sorted(|cost| mib(cost.peak_kib)));
         targets.push(Target::new(format!("{}: memory, peak", lane.title), "MiB", peak, 32.0, 20.0));
     }
-    let Some(ours) = lanes.first().filter(|lane| lane.is_ours() && lane.sort == Sort::Mixed) else { return targets };
+    let Some(ours) = lanes.iter().find(|lane| lane.is_ours() && lane.title == MIXED_TO_BULK) else { return targets };
     for (name, most, aim) in SHARES {
         if let Some(peer) = lanes.iter().find(|lane| lane.entrant.peer.name == name) {
             targets.push(Target::new(format!("beside {name}"), "of its CPU", units(ours) / units(peer), most, aim));

@@ -106,8 +106,8 @@ impl Run {
         self.sink.arrivals().last().map_or_else(|| self.began.elapsed(), |last| last.at - self.began)
     }
 
-    /// What it used of the processor in `time` from now on, as a share of one core. Other things can be done in `meanwhile`,
-    /// which is called with the seconds that have passed.
+    /// What it uses of the processor from now on for so many seconds, as a share of one core. `meanwhile` is called at the
+    /// beginning of each, with its number.
     pub fn share_of_core(&mut self, seconds: u32, mut meanwhile: impl FnMut(&mut Self, u32)) -> f64 {
         let (before, began) = (cpu(self.agent.id()), Instant::now());
         for second in 0..seconds {
