@@ -6,10 +6,11 @@ mod gone;
 mod queued;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
-use crate::base::source::{Position, Stream, fingerprint};
+use crate::base::source::{Kind, Names, Position, Source, Stream, fingerprint};
 
 const HEAD: &[u8] = b"first line\n";
 
@@ -267,6 +268,32 @@ fn a_container_goes_on_right_after_its_cursor() {
     let resumed = find(&open(folder.path()));
     assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
     assert_eq!(resumed.replay.len(), 2);
+}
+
+/// Each chunk of a container has the names that it was read under, also in notes that are written anew.
+#[test]
+fn names_of_a_container_are_noted_with_each_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let find = |tracker: &Tracker| {
+        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
+        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
+    };
+    let tracker = open(folder.path());
+    find(&tracker);
+    for (at, name) in (1..).zip(["one", "two", "three"]) {
+        let mut chunk = piece(at, 1);
+        let names = Names { container: name.into(), service: "shop".into() };
+        chunk.source = Arc::new(Source { kind: Kind::Docker, ..chunk.source.named(&names) });
+        chunk.cursor = Cursor::Docker { time_ns: at, recent: Vec::new() };
+        tracker.begin(&chunk).unwrap();
+    }
+    for _ in 0..2 {
+        let names = |note: &Note| note.names.clone().unwrap().container;
+        let tracker = open(folder.path());
+        assert_eq!(find(&tracker).replay.iter().map(names).collect::<Vec<_>>(), ["one", "two", "three"]);
+        tracker.save().unwrap();
+    }
 }
 
 #[test]

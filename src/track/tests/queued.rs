@@ -8,7 +8,7 @@ const WEB: SourceId = SourceId::new(7);
 /// A chunk of a container at `at`, as a queue has it.
 fn queued(chunk: &Chunk) -> Queued {
     let (source, generation) = (chunk.source.id, chunk.generation);
-    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms };
+    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms, names: None };
     Queued { note, cursor: chunk.cursor.clone(), lines: 1, bytes: 10 }
 }
 
