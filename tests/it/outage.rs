@@ -362,6 +362,7 @@ mod docker {
         let docker = |arguments: &[&str]| {
             let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
         };
         let script =
             format!("i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d\\n' $i; i=$((i+1)); done; sleep 600");
@@ -386,7 +387,9 @@ mod docker {
             agent.kill_9();
             docker(&["rename", &name(kill), &name(kill + 1)]);
         }
-        ground.start(&["--once"]).wait_for(PATIENCE).expect_code(0);
+        let last = format!("seq-a-{:07}\n", WRITTEN - 1);
+        wait_until("all to be written", || (docker(&["logs", "--tail", "1", &name(5)]) == last).then_some(()));
+        ground.start(&["--once", "--wait", "2m"]).wait_for(PATIENCE * 3).expect_code(0);
         docker(&["rm", "-f", &name(5)]);
         let mut checker = Checker::new("a", WRITTEN);
         store.each_page(&service, &mut |text| checker.scan(text));
