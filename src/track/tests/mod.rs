@@ -247,16 +247,18 @@ fn the_ledger_adds_up_and_goes_on_after_a_crash() {
     assert_eq!(saved_ledger(&state_dir.path().join("none")).unwrap(), Ledger::new());
 }
 
+/// The standard output of a container.
+fn resume_container(tracker: &Tracker) -> Resume {
+    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+    tracker.resume("app", &seen, SourceId::new(7), 1).unwrap()
+}
+
 #[test]
 fn a_container_goes_on_right_after_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
-    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let find = |tracker: &Tracker| {
-        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
-        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
-    };
     let tracker = open(folder.path());
-    find(&tracker);
+    resume_container(&tracker);
     for at in 1..=3 {
         let mut chunk = piece(at, 1);
         chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
@@ -265,7 +267,7 @@ fn a_container_goes_on_right_after_its_cursor() {
     settle(&tracker, 0);
     tracker.save().unwrap();
     drop(tracker);
-    let resumed = find(&open(folder.path()));
+    let resumed = resume_container(&open(folder.path()));
     assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
     assert_eq!(resumed.replay.len(), 2);
 }
@@ -274,13 +276,8 @@ fn a_container_goes_on_right_after_its_cursor() {
 #[test]
 fn names_of_a_container_are_noted_with_each_chunk() {
     let folder = tempfile::tempdir().unwrap();
-    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let find = |tracker: &Tracker| {
-        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
-        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
-    };
     let tracker = open(folder.path());
-    find(&tracker);
+    resume_container(&tracker);
     for (at, name) in (1..).zip(["one", "two", "three"]) {
         let mut chunk = piece(at, 1);
         let names = Names { container: name.into(), service: "shop".into() };
@@ -291,7 +288,7 @@ fn names_of_a_container_are_noted_with_each_chunk() {
     for _ in 0..2 {
         let names = |note: &Note| note.names.clone().unwrap().container;
         let tracker = open(folder.path());
-        assert_eq!(find(&tracker).replay.iter().map(names).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(resume_container(&tracker).replay.iter().map(names).collect::<Vec<_>>(), ["one", "two", "three"]);
         tracker.save().unwrap();
     }
 }
