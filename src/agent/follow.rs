@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::base::chunk::Chunk;
 use crate::base::clock;
@@ -24,6 +24,7 @@ pub struct Follow {
     /// When to look, in ms since 1970. Earlier when the file is said to have changed.
     look_at_ms: i64,
     is_over: bool,
+    keeping: Keeping,
     /// Ends when the file is read to its end.
     once: bool,
     tracker: Arc<Tracker>,
@@ -49,6 +50,30 @@ impl Waiting {
     }
 }
 
+/// When what was read of a deleted file is made durable: nobody can read it again. A second is for a store that answers;
+/// what it has by then needs no more.
+#[derive(Debug, Default)]
+struct Keeping {
+    /// It was found deleted, or was last due.
+    since: Option<Instant>,
+}
+
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+impl Keeping {
+    fn is_due(&mut self, is_deleted: bool, now: Instant) -> bool {
+        if !is_deleted {
+            return false;
+        }
+        let since = self.since.get_or_insert(now);
+        let is_due = now.duration_since(*since) >= KEEP_EVERY;
+        if is_due {
+            *since = now;
+        }
+        is_due
+    }
+}
+
 /// A file is looked at so often even when nothing says that it changed.
 const LOOK_EVERY_MS: i64 = 1_000;
 
@@ -62,6 +87,7 @@ impl Follow {
         Self {
             look_at_ms: 0,
             is_over: false,
+            keeping: Keeping::default(),
             once: *once || follower.is_packed(),
             follower,
             tracker: Arc::clone(tracker),
@@ -104,6 +130,11 @@ impl Follow {
     /// Whether the file still lies there: a deleted one is gone when it is closed, and takes its room until then.
     pub fn can_wait(&self) -> bool {
         !self.follower.is_deleted()
+    }
+
+    /// Whether what was read of it and is not settled must be made durable now. Tells so once a second.
+    pub fn is_to_be_kept(&mut self) -> bool {
+        self.keeping.is_due(!self.can_wait(), Instant::now())
     }
 
     /// Takes note of a new path. Records keep the path under which the file was first seen.
@@ -171,5 +202,20 @@ impl Follow {
 
     fn path(&self) -> &str {
         self.follower.source().path.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deleted_file_is_kept_once_a_second_and_no_other() {
+        let began = Instant::now();
+        let mut keeping = Keeping::default();
+        let rows =
+            [(0, false), (5_000, false), (5_000, true), (5_900, true), (6_000, true), (6_900, true), (7_100, true)];
+        let due = rows.map(|(ms, is_deleted)| keeping.is_due(is_deleted, began + Duration::from_millis(ms)));
+        assert_eq!(due, [false, false, false, false, true, false, true]);
     }
 }

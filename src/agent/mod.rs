@@ -4,6 +4,7 @@
 //! sources. Stop: sources, workers (which hand over what they have), lanes (which have until the deadline), and last the
 //! checkpoints. What is not delivered by then is read again by the next run.
 
+mod changes;
 mod finder;
 mod follow;
 mod machine;
@@ -78,6 +79,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::State(error) => error.hint(),
+            Self::Queue(queue::Error::Newer { .. }) => Some(
+                "run that agent, or a newer one; or move this folder away: then all that the sources still have is read again",
+            ),
             Self::Configuration(_) => Some("logferry check tells where it is written"),
             Self::Source(sources::Error::Docker { .. }) => Some(
                 "is the engine running, and may this user use its socket (group docker)? `host` in the source says where it is",
@@ -127,6 +131,10 @@ struct Agent {
     admin: JoinSet<()>,
     /// Checkpoints on their way to the disk.
     saving: JoinSet<()>,
+    /// The first for which the agent ends.
+    fault: Option<Error>,
+    /// A source could not be read, or not to its end.
+    unread: bool,
 }
 
 impl Agent {
@@ -134,7 +142,7 @@ impl Agent {
         let state_dir = config.agent.state_dir.as_deref();
         let hold = state_dir.map(track::hold).transpose()?;
         if let Some(state_dir) = state_dir {
-            route::tell_of_changes(state_dir, config)?;
+            changes::tell(state_dir, config)?;
         }
         let rules = Rules {
             filter: Filter::new(&config.filters)?,
@@ -163,6 +171,8 @@ impl Agent {
             began: Instant::now(),
             admin: JoinSet::new(),
             saving: JoinSet::new(),
+            fault: None,
+            unread: false,
         };
         let ready = Arc::new(AtomicBool::new(false));
         agent.serve_admin(config, Arc::clone(&ready)).await;
@@ -221,32 +231,11 @@ impl Agent {
         let mut signals = Signals::new()?;
         let mut ticks = tokio::time::interval(SAVE_EVERY);
         let mut progress = Progress::new(self.options);
-        let (mut fault, mut unread) = (None, false);
         while !(self.tasks.workers.is_empty() && self.tasks.lanes.is_empty()) {
             tokio::select! {
-                Some(ended) = self.tasks.workers.join_next() => {
-                    if !matches!(ended, Ok(Ok(()))) {
-                        fault.get_or_insert(Error::Died("a worker"));
-                        self.common.stop.now();
-                    }
-                }
-                Some(ended) = self.tasks.lanes.join_next() => {
-                    if let Some(error) = lane_fault(ended) {
-                        fault.get_or_insert(error);
-                        self.common.stop.now();
-                    }
-                }
-                Some(ended) = self.tasks.sources.join_next() => {
-                    if let Ok(Err(error)) = ended {
-                        let error = Error::Source(error);
-                        tracing::error!("{error}{}", error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default());
-                        // What the others have is delivered all the same.
-                        unread = true;
-                        if !self.options.once {
-                            fault.get_or_insert(error);
-                        }
-                    }
-                }
+                Some(ended) = self.tasks.workers.join_next() => self.end_task(worker_fault(ended)),
+                Some(ended) = self.tasks.lanes.join_next() => self.end_task(lane_fault(ended)),
+                Some(ended) = self.tasks.sources.join_next() => self.end_source(ended),
                 () = signals.next() => {
                     if progress.is_stopping() {
                         self.common.give_up.send_replace(true);
@@ -271,7 +260,28 @@ impl Agent {
             route.save()?;
         }
         let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
-        fault.map_or_else(|| Ok(Summary { unread, interrupted, gave_up, ..self.summary() }), Err)
+        let summary = Summary { unread: self.unread, interrupted, gave_up, ..self.summary() };
+        self.fault.map_or(Ok(summary), Err)
+    }
+
+    /// One that failed ends the others.
+    fn end_task(&mut self, fault: Option<Error>) {
+        if let Some(fault) = fault {
+            self.fault.get_or_insert(fault);
+            self.common.stop.now();
+        }
+    }
+
+    /// What the other sources have is delivered all the same.
+    fn end_source(&mut self, ended: Result<Result<(), sources::Error>, JoinError>) {
+        let Ok(Err(error)) = ended else { return };
+        let error = Error::Source(error);
+        let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+        tracing::error!("{error}{}", hint.unwrap_or_default());
+        self.unread = true;
+        if !self.options.once {
+            self.fault.get_or_insert(error);
+        }
     }
 
     fn summary(&self) -> Summary {
@@ -301,6 +311,10 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     config.agent.state_dir.iter().cloned().chain(outputs).collect()
 }
 
+fn worker_fault<E>(ended: Result<Result<(), E>, JoinError>) -> Option<Error> {
+    (!matches!(ended, Ok(Ok(())))).then_some(Error::Died("a worker"))
+}
+
 fn lane_fault(ended: Result<Result<(), ship::Error>, JoinError>) -> Option<Error> {
     match ended {
         Ok(Ok(())) => None,
@@ -308,3 +322,6 @@ fn lane_fault(ended: Result<Result<(), ship::Error>, JoinError>) -> Option<Error
         Err(_) => Some(Error::Died("a lane")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! The way from one worker to its lane, and the queue on disk beside it: there waits what cannot wait in its source while
-//! the store is away. Reads no source and sends nothing itself.
+//! the store is away; `drain` takes it out again. Reads no source and sends nothing itself.
 //!
 //! Batches leave in the order in which they were read. The lane has a few in memory; only when it is full does a batch go
 //! to the queue, after a copy of each of those: so the queue, once it holds anything, holds all that is not settled, and
@@ -9,19 +9,24 @@
 //! A frame of the queue is one of three: a copy of a batch that is still in the lane; a copy of one that is settled by
 //! now; or a batch that was in no lane yet, which alone has entries in `waiting`.
 
+mod drain;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, watch};
+pub use drain::drain;
+use tokio::sync::{Notify, mpsc};
 
 use crate::base::batch::{Batch, Span};
 use crate::base::clock;
 use crate::base::counts::Counts;
+use crate::base::failpoint;
+use crate::base::metrics::Metrics;
 use crate::base::seldom::Seldom;
-use crate::base::source::{Source, SourceId};
-use crate::queue::{self, Full, Push, Queue, Sealed, Taken};
+use crate::base::source::SourceId;
+use crate::queue::{self, Full, Push, Queue, Sealed};
 use crate::track::{Settlement, Tracker};
 
 /// The reason under which records are counted that a full queue dropped.
@@ -48,6 +53,7 @@ pub struct Shared {
     queue: Option<Queue>,
     full: Full,
     tracker: Arc<Tracker>,
+    metrics: Arc<Metrics>,
     order: Arc<Order>,
     seldom: Arc<Seldom>,
     state: Mutex<State>,
@@ -56,14 +62,16 @@ pub struct Shared {
     has_worker_ended: AtomicBool,
     /// Reading waits for room in the queue.
     is_paused: AtomicBool,
+    /// Frames that were damaged, and whose lines the next run reads again.
+    damaged: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// What is in the lane and not settled, by number.
     in_lane: BTreeMap<u64, InLane>,
-    /// Frames that were in no lane yet, by number: the sequence numbers of their spans.
-    waiting: HashMap<u64, Vec<u64>>,
+    /// Frames that were in no lane yet.
+    waiting: Waiting,
     /// Frames below this number are entered above, where they belong there.
     known: u64,
     /// Frames below this number were there before this run.
@@ -92,13 +100,16 @@ impl Order {
     }
 }
 
+/// Frames by number: the source and the sequence number of each of their spans.
+pub type Waiting = HashMap<u64, Vec<(SourceId, u64)>>;
+
 /// A queue as it is opened.
 #[derive(Debug)]
 pub struct Opened {
     /// The queue.
     pub queue: Queue,
-    /// The frames that are to be sent, by number: the sequence numbers of their spans.
-    pub waiting: HashMap<u64, Vec<u64>>,
+    /// The frames that are to be sent.
+    pub waiting: Waiting,
     /// How many frames there are, settled ones included.
     pub frames: usize,
     /// The number after the last of them.
@@ -111,6 +122,7 @@ impl Shared {
         opened: Option<Opened>,
         full: Full,
         tracker: Arc<Tracker>,
+        metrics: Arc<Metrics>,
         order: Arc<Order>,
         seldom: Arc<Seldom>,
     ) -> Self {
@@ -124,13 +136,20 @@ impl Shared {
             queue,
             full,
             tracker,
+            metrics,
             order,
             seldom,
             state: Mutex::new(state),
             changed: Notify::new(),
             has_worker_ended: AtomicBool::new(false),
             is_paused: AtomicBool::new(false),
+            damaged: AtomicU64::new(0),
         }
+    }
+
+    /// How many batches were damaged in the queue that only the next run can read again.
+    pub fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// The queue, to be measured and to forget what a checkpoint covers.
@@ -173,6 +192,7 @@ impl Shared {
         let state = self.state();
         let Some(one) = state.in_lane.values().find(|one| one.frame == Some(frame)) else {
             queue.done(frame);
+            failpoint::hit("passed");
             return true;
         };
         one.is_put_by && queue.put_by(frame)
@@ -291,9 +311,10 @@ impl Outlet {
             return Ok(self.shared.full == Full::DropNewest && self.drop_batch(batch));
         };
         let mut state = self.shared.state();
-        state.waiting.insert(frame, batch.spans.iter().map(|span| span.seq).collect());
+        state.waiting.insert(frame, batch.spans.iter().map(|span| (span.source.id, span.seq)).collect());
         state.known = frame + 1;
         drop(state);
+        failpoint::hit("waiting");
         self.shared.changed.notify_one();
         Ok(true)
     }
@@ -320,7 +341,10 @@ impl Outlet {
     fn push(&self, queue: &Queue, sealed: &Sealed) -> Result<Option<u64>, queue::Error> {
         loop {
             match queue.push(sealed, clock::now_ms())? {
-                Push::Queued(frame) => return Ok(Some(frame)),
+                Push::Queued(frame) => {
+                    failpoint::hit("pushed");
+                    return Ok(Some(frame));
+                }
                 Push::Full(_) if self.shared.full == Full::DropOldest && self.drop_oldest(queue)? => {}
                 Push::Full(_) => return Ok(None),
             }
@@ -351,12 +375,15 @@ impl Outlet {
     /// Drops the oldest frame that waits, and counts it. `false`: there is none.
     fn drop_oldest(&self, queue: &Queue) -> Result<bool, queue::Error> {
         let Some(dropped) = queue.drop_oldest()? else { return Ok(false) };
-        let seqs = self.shared.state().waiting.remove(&dropped.number).unwrap_or_default();
-        let spans = dropped.spans.unwrap_or_default();
-        let settlements = spans
-            .into_iter()
-            .zip(seqs)
-            .map(|(span, seq)| dropped_by_queue(span.note.source, seq, span.items, span.counts));
+        let chunks = self.shared.state().waiting.remove(&dropped.number).unwrap_or_default();
+        let mut spans = dropped.spans.unwrap_or_default().into_iter();
+        let settlements = chunks.into_iter().map(|(source, seq)| {
+            let known = spans.next().map(|span| (span.items, span.counts));
+            // A damaged header does not say it.
+            let counts = || self.shared.tracker.counts(source, seq).unwrap_or_default();
+            let (items, counts) = known.unwrap_or_else(|| (counts().read as u32, counts()));
+            dropped_by_queue(source, seq, items, counts)
+        });
         self.shared.tracker.settle(settlements.collect(), None);
         self.shared.pass_inherited(dropped.number);
         Ok(true)
@@ -384,96 +411,6 @@ fn dropped_by_queue(source: SourceId, seq: u64, items: u32, mut counts: Counts) 
         *counts.dropped.entry(QUEUE_FULL.to_owned()).or_default() += u64::from(items);
     }
     Settlement { source, seq, counts }
-}
-
-/// Sends what waits in the queue through the lane, one frame at a time. Ends when told to stop, or when the worker has
-/// ended and nothing is left.
-pub async fn drain(shared: Arc<Shared>, lane: mpsc::Sender<Batch>, mut stop: watch::Receiver<bool>) {
-    let work = async {
-        while let Some(taken) = next(&shared).await {
-            pass(&shared, &lane, taken).await;
-        }
-    };
-    tokio::select! {
-        () = work => {}
-        () = async { let _ = stop.wait_for(|stop| *stop).await; } => {}
-    }
-}
-
-/// The oldest frame, once there is one.
-async fn next(shared: &Arc<Shared>) -> Option<Taken> {
-    loop {
-        let head = shared.queue.as_ref().and_then(Queue::head);
-        let is_known = head.is_some_and(|head| head < shared.state().known);
-        if is_known {
-            let asked = Arc::clone(shared);
-            let take = move || asked.queue.as_ref().map_or(Ok(None), Queue::take);
-            match tokio::task::spawn_blocking(take).await {
-                Ok(Ok(Some(taken))) => return Some(taken),
-                Ok(Ok(None)) | Err(_) => {}
-                Ok(Err(error)) => {
-                    shared.say(format!("{error}; it is tried again"));
-                    tokio::time::sleep(DISK_RETRY).await;
-                }
-            }
-        } else if shared.has_worker_ended.load(Ordering::Acquire) && head.is_none() {
-            return None;
-        } else {
-            shared.changed.notified().await;
-        }
-    }
-}
-
-/// Sees one frame through: sends it unless the lane has or had it, and waits until it is settled or waits for an index
-/// of its own.
-async fn pass(shared: &Shared, lane: &mpsc::Sender<Batch>, taken: Taken) {
-    let number = match taken {
-        Taken::Good(frame) => {
-            let number = frame.number;
-            let seqs = shared.state().waiting.remove(&number);
-            if let Some(seqs) = seqs {
-                let is_own = number >= shared.state().first_own;
-                while is_own && shared.order.is_inherited_left() {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
-                let mut batch = batch_of(frame, &seqs);
-                shared.enter(&mut batch, Some(number));
-                if lane.send(batch).await.is_err() {
-                    return std::future::pending().await;
-                }
-            }
-            number
-        }
-        Taken::Damaged(unsent) => {
-            shared.say("a batch in the queue is damaged; its lines are read again at the next start".to_owned());
-            shared.state().waiting.remove(&unsent.number);
-            unsent.number
-        }
-    };
-    while shared.queue.as_ref().is_some_and(|queue| !shared.is_passed(queue, number)) {
-        shared.changed.notified().await;
-    }
-    shared.pass_inherited(number);
-}
-
-/// A frame as a batch of this run.
-fn batch_of(frame: queue::Frame, seqs: &[u64]) -> Batch {
-    let Sealed { body, gzip, raw_len, items, spans, unsure } = frame.sealed;
-    let spans = spans.into_iter().zip(seqs).map(|(span, seq)| Span {
-        source: Arc::new(Source::known_by_name(span.note.source, span.kind, &span.name)),
-        seq: *seq,
-        items: span.items,
-        counts: span.counts,
-    });
-    Batch {
-        number: 0,
-        body: body.into(),
-        gzip,
-        raw_len,
-        items,
-        spans: spans.collect(),
-        unsure: unsure || frame.perhaps_sent,
-    }
 }
 
 #[cfg(test)]

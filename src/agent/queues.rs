@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use super::Error;
 use super::outlet::{Opened, Order, Shared};
 use crate::base::batch::Span;
+use crate::base::metrics::Metrics;
 use crate::base::seldom::Seldom;
 use crate::config::Output;
 use crate::output::Kind;
@@ -76,7 +77,9 @@ pub fn track(
         for frame in &report.frames {
             let of_frame: Vec<Option<u64>> = seqs.by_ref().take(frame.spans.len()).collect();
             if of_frame.iter().any(Option::is_some) {
-                waiting.insert(frame.number, of_frame.into_iter().map(|seq| seq.unwrap_or(Span::SETTLED)).collect());
+                let chunk =
+                    |(span, seq): (&crate::queue::Span, Option<u64>)| (span.note.source, seq.unwrap_or(Span::SETTLED));
+                waiting.insert(frame.number, frame.spans.iter().zip(of_frame).map(chunk).collect());
             }
         }
         let first_own = report.frames.last().map_or(0, |last| last.number + 1);
@@ -94,10 +97,13 @@ pub fn outlets(
     queues: Vec<Option<Opened>>,
     full: Full,
     tracker: &Arc<Tracker>,
+    metrics: &Arc<Metrics>,
     seldom: &Arc<Seldom>,
 ) -> Arc<[Arc<Shared>]> {
     let order = Arc::new(Order::default());
-    let outlet =
-        |queue| Arc::new(Shared::new(queue, full, Arc::clone(tracker), Arc::clone(&order), Arc::clone(seldom)));
+    let outlet = |queue| {
+        let (tracker, metrics, seldom) = (Arc::clone(tracker), Arc::clone(metrics), Arc::clone(seldom));
+        Arc::new(Shared::new(queue, full, tracker, metrics, Arc::clone(&order), seldom))
+    };
     queues.into_iter().map(outlet).collect()
 }

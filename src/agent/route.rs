@@ -31,7 +31,7 @@ use super::follow::Waiting;
 use super::outlet::{self, Outlet};
 use super::sources::{Way, Workers};
 use super::worker::{Input, Worker};
-use super::{Error, queues};
+use super::{Error, changes, queues};
 
 /// Batches that wait in a lane while one is sent.
 const LANE_DEPTH: usize = 1;
@@ -116,9 +116,14 @@ impl Route {
     pub async fn new(name: &str, config: &Output, state_dir: Option<&Path>, common: &Common) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
         let folder = state_dir.map(|state_dir| track::folder_of(state_dir, name));
+        // Before the queues are opened, which repairs them.
+        folder.as_deref().map_or(Ok(()), track::check)?;
         let queues = queues::open(folder.as_deref(), config, common.share.workers)?;
         let (tracker, queues) = queues::track(folder.as_deref(), queues)?;
         let tracker = Arc::new(tracker);
+        if let Some(folder) = &folder {
+            changes::note(folder, config.ship.url.all())?;
+        }
         let destination = Destination::new(name, &config.output, &config.ship, state_dir, Arc::clone(&metrics))?;
         match tracker.written() {
             Some(written) => destination.truncate_to(written).await?,
@@ -130,7 +135,7 @@ impl Route {
         }
         Ok(Self {
             name: name.into(),
-            outlets: queues::outlets(queues, config.queue.queue_full, &tracker, &common.seldom),
+            outlets: queues::outlets(queues, config.queue.queue_full, &tracker, &metrics, &common.seldom),
             tracker,
             metrics,
             destination: Arc::new(destination),
@@ -252,7 +257,14 @@ impl Route {
         let stalled = stalled.map(|(name, count)| {
             format!("source {name}: the container engine's log streams hang, of {count} containers")
         });
-        held.into_iter().chain(waits).chain(self.tracker.trouble()).chain(paused).chain(stalled)
+        let damaged: u64 = self.outlets.iter().map(|outlet| outlet.damaged()).sum();
+        let damaged = (damaged > 0).then(|| {
+            format!(
+                "output {}: damaged batches in its queue, {damaged}: their lines are read again when the agent is restarted",
+                self.name
+            )
+        });
+        held.into_iter().chain(damaged).chain(waits).chain(self.tracker.trouble()).chain(paused).chain(stalled)
     }
 
     /// Writes a checkpoint if anything changed, and lets the queues forget what it covers.
@@ -293,26 +305,6 @@ impl Route {
         self.metrics.set(Metric::QueueBytes, &self.name, queues().map(Queue::bytes).sum());
         self.metrics.set(Metric::QueueBatches, &self.name, queues().map(|queue| queue.frames() as u64).sum());
     }
-}
-
-/// Says which outputs came and went since the last run. Nothing of those that went is thrown away.
-///
-/// # Errors
-/// When the state folder cannot be read.
-pub fn tell_of_changes(state_dir: &Path, config: &Config) -> Result<(), track::Error> {
-    let known = track::known_outputs(state_dir)?;
-    for name in known.iter().filter(|name| !config.outputs.contains_key(*name)) {
-        tracing::warn!(
-            "output {name} is no longer in the configuration; where it stood is kept in {}\n\
-             hint: write it again and it goes on from there, or remove that folder",
-            track::folder_of(state_dir, name).display()
-        );
-    }
-    let is_new = |name: &&String| !known.is_empty() && !known.contains(name);
-    for name in config.outputs.keys().filter(is_new) {
-        tracing::info!("output {name} is new: it begins with all that the sources still have");
-    }
-    Ok(())
 }
 
 /// From what became of a batch to what became of its lines.

@@ -122,6 +122,7 @@ impl Worker {
             open = self.wait(open);
         }
         self.take_last_chunks();
+        self.keep_deleted();
         self.seal();
         self.measured = None;
         self.measure_files();
@@ -197,11 +198,11 @@ impl Worker {
                 self.process(chunk, !can_wait);
                 busy = true;
             }
+            if self.follows[index].is_over() || self.follows[index].is_to_be_kept() {
+                self.keep(self.follows[index].source());
+            }
             if self.follows[index].is_over() {
                 let over = self.follows.swap_remove(index);
-                if !self.once && self.tracker.is_in_flight(over.source()) {
-                    self.keep_all();
-                }
                 self.pipeline.forget(over.source());
                 over.release();
             } else {
@@ -288,12 +289,22 @@ impl Worker {
     }
 
     /// A file that is let go may be deleted, or is: what was read of it must outlive a crash.
-    fn keep_all(&mut self) {
+    fn keep(&mut self, source: SourceId) {
+        if self.once || !self.tracker.is_in_flight(source) {
+            return;
+        }
         self.is_urgent = false;
         let batch = self.packer.seal();
         if self.until_written(Tracker::make_durable).is_some() {
             self.outlet.keep(batch);
         }
+    }
+
+    /// The next run cannot read them again.
+    fn keep_deleted(&mut self) {
+        let deleted: Vec<SourceId> =
+            self.follows.iter().filter(|follow| !follow.can_wait()).map(Follow::source).collect();
+        deleted.into_iter().for_each(|source| self.keep(source));
     }
 
     /// Closes the open batch and hands it over, when its notes are durable.

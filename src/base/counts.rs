@@ -24,7 +24,7 @@ pub struct Counts {
     pub dropped: BTreeMap<String, u64>,
     /// Bytes of text cut away at the limit of a line's length.
     pub cut_bytes: u64,
-    /// Bytes that vanished from the source before they were read.
+    /// Bytes that vanished from the source before they were read, or from the queue before they were sent.
     pub lost_bytes: u64,
 }
 

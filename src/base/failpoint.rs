@@ -6,21 +6,30 @@
 //! is unwound, flushed or dropped.
 
 /// The steps, in the order in which a line meets them. Each is reached when what its name says is done.
-pub const STEPS: [&str; 13] = [
+pub const STEPS: [&str; 22] = [
     // A chunk is read from its source.
-    "read",     // Its note is written, not yet durable.
-    "noted",    // A batch is closed, its notes perhaps not yet durable.
-    "sealed",   // The batch waits in its lane.
-    "queued",   // The request is out, and the store has begun to answer.
-    "sent",     // The answer is read; nothing is done about it yet.
-    "answered", // Refused records are set aside on disk, and not yet settled.
-    "parked",   // New notes are begun, which no checkpoint names yet.
-    "rolled",   // The next checkpoint, or new notes, are written aside,
-    "aside",    // are durable there,
-    "fsynced",  // have taken their name,
-    "renamed",  // and its name is durable.
-    "saved",    // The notes that it makes needless are removed.
-    "removed",
+    "read",      // Its note is written, not yet durable.
+    "noted",     // A batch is closed, its notes perhaps not yet durable.
+    "sealed",    // For want of room in its lane it goes to the queue on disk: a segment is begun,
+    "begun",     // half of a frame is written,
+    "half",      // all of it, durable, but nobody knows of it,
+    "pushed",    // and it waits there.
+    "waiting",   // The batch waits, in its lane or in the queue.
+    "queued",    // The request is out, and the store has begun to answer.
+    "sent",      // The answer is read; nothing is done about it yet.
+    "answered",  // Refused records are set aside on disk, and not yet settled.
+    "parked",    // A frame of the queue is settled, and no checkpoint covers it.
+    "passed",    // New notes are begun, which no checkpoint names yet.
+    "rolled",    // The next checkpoint, new notes, or the queue's position are written aside,
+    "aside",     // are durable there,
+    "fsynced",   // have taken their name,
+    "renamed",   // and the name of the checkpoint is durable.
+    "saved",     // The notes that it makes needless are removed.
+    "removed",   // The queue's position passes the frames that it covers,
+    "forgotten", // and a segment of them is removed.
+    "unlinked",  // At the next start: the torn end of a queue is cut off,
+    "cut",       // and the queue is open.
+    "opened",
 ];
 
 /// A step is reached.

@@ -75,8 +75,9 @@ pub enum Likeness {
 ///
 /// `offset` is the least advanced saved cursor of `known`. `head_of(n)` gives the fingerprint of the first `n` bytes
 /// of the file seen, and `None` where it has fewer. Where both have a time of birth, it counts with the inode and the
-/// device number does not (some file systems give another after a reboot); else device and inode count. An inode
-/// that was used again where no birth is kept is [`Likeness::Truncated`]: a fresh generation loses nothing.
+/// device number does not (some file systems give another after a reboot); else device and inode count, or, where the
+/// device has another number since (NFS after each mount), inode, path and beginning. An inode that was used again where
+/// no birth is kept is [`Likeness::Truncated`]: a fresh generation loses nothing.
 pub fn compare(
     known: &Identity,
     seen: &Identity,
@@ -85,21 +86,24 @@ pub fn compare(
     head_of: impl FnOnce(usize) -> Option<u64>,
 ) -> Likeness {
     let (
-        Identity::File { device, inode, birth_ns, head_len, head, .. },
-        Identity::File { device: seen_device, inode: seen_inode, birth_ns: seen_birth, .. },
+        Identity::File { device, inode, birth_ns, head_len, head, path },
+        Identity::File { device: seen_device, inode: seen_inode, birth_ns: seen_birth, path: seen_path, .. },
     ) = (known, seen)
     else {
         return Likeness::Other;
     };
-    let is_one_inode = match (birth_ns, seen_birth) {
-        (Some(birth), Some(seen_birth)) => inode == seen_inode && birth == seen_birth,
-        _ => inode == seen_inode && device == seen_device,
-    };
-    if !is_one_inode {
-        return Likeness::Other;
-    }
     let has_head = *head_len == 0 || head_of(*head_len as usize) == Some(*head);
-    if has_head && seen_len >= offset { Likeness::Same } else { Likeness::Truncated }
+    let is_longer = has_head && seen_len >= offset;
+    let is_renumbered = path == seen_path && *head_len > 0 && is_longer;
+    let is_one_inode = match (birth_ns, seen_birth) {
+        (Some(birth), Some(seen_birth)) => birth == seen_birth,
+        _ => device == seen_device || is_renumbered,
+    };
+    match (inode == seen_inode && is_one_inode, is_longer) {
+        (false, _) => Likeness::Other,
+        (true, false) => Likeness::Truncated,
+        (true, true) => Likeness::Same,
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +123,7 @@ mod tests {
         let born = Some(5);
         /// Name, known, seen, the bytes seen, the cursor, and what comes of it.
         type Row = (&'static str, Identity, Identity, &'static [u8], u64, Likeness);
-        let rows: [Row; 13] = [
+        let rows: [Row; 16] = [
             ("unchanged", file(1, 2, born, b"abc"), file(1, 2, born, b"abc"), b"abc", 3, Same),
             ("grown", file(1, 2, born, b"abc"), file(1, 2, born, b"abcdef"), b"abcdef", 3, Same),
             ("empty when known", file(1, 2, born, b""), file(1, 2, born, b"x"), b"x", 0, Same),
@@ -130,7 +134,17 @@ mod tests {
             ("inode used again", file(1, 2, born, b"abc"), file(1, 2, Some(6), b"abc"), b"abc", 3, Other),
             ("no birth, same head", file(1, 2, None, b"abc"), file(1, 2, None, b"abcd"), b"abcd", 3, Same),
             ("no birth, other head", file(1, 2, None, b"abc"), file(1, 2, None, b"xyz"), b"xyz", 3, Truncated),
-            ("no birth, other device", file(1, 2, None, b"abc"), file(3, 2, None, b"abc"), b"abc", 3, Other),
+            ("no birth, device renumbered", file(1, 2, None, b"abc"), file(3, 2, None, b"abc"), b"abcd", 3, Same),
+            (
+                "no birth, device renumbered, other head",
+                file(1, 2, None, b"abc"),
+                file(3, 2, None, b""),
+                b"xyz",
+                3,
+                Other,
+            ),
+            ("no birth, device renumbered, shorter", file(1, 2, None, b"abc"), file(3, 2, None, b""), b"abc", 4, Other),
+            ("no birth, device renumbered, empty", file(1, 2, None, b""), file(3, 2, None, b""), b"abc", 0, Other),
             ("birth known only once", file(1, 2, None, b"abc"), file(1, 2, born, b"abc"), b"abc", 3, Same),
             ("other inode, equal heads", file(1, 2, born, b"abc"), file(1, 3, born, b"abc"), b"abc", 3, Other),
         ];
@@ -138,6 +152,16 @@ mod tests {
             let head_of = |len: usize| bytes.get(..len).map(fingerprint);
             assert_eq!(compare(&known, &seen, bytes.len() as u64, offset, head_of), expected, "{name}");
         }
+        let elsewhere = |path: &str| Identity::File {
+            device: 3,
+            inode: 2,
+            birth_ns: None,
+            head_len: 3,
+            head: fingerprint(b"abc"),
+            path: path.to_owned(),
+        };
+        let seen = compare(&elsewhere("/a"), &file(4, 2, None, b"abc"), 3, 3, |_| Some(fingerprint(b"abc")));
+        assert_eq!(seen, Other, "no birth, other device, other path");
         let container = Identity::Docker { container: "c".into(), stream: Stream::Stdout, name: "n".into() };
         assert_eq!(compare(&container, &file(1, 2, born, b""), 0, 0, |_| None), Other);
     }

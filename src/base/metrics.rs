@@ -15,7 +15,7 @@ pub enum Metric {
     CutLines,
     /// Containers that were removed before their log could be asked for.
     MissedContainers,
-    /// Bytes that vanished from a source before they were read.
+    /// Bytes that vanished from a source before they were read, or from a damaged queue.
     LostBytes,
     /// Places in containers' logs where files may have been rotated away before they were read.
     Gaps,
@@ -76,7 +76,12 @@ const DESCRIPTIONS: &[Description] = &[
         "source",
         "Containers removed before their log was read to its end",
     ),
-    (Metric::LostBytes, "lost_bytes_total", "source", "Bytes that vanished before they were read"),
+    (
+        Metric::LostBytes,
+        "lost_bytes_total",
+        "source",
+        "Bytes that vanished before they were read, or from a damaged queue",
+    ),
     (Metric::Gaps, "log_gaps_total", "source", "Places where a container's log may have been rotated away unread"),
     (Metric::HungFollows, "hung_streams_total", "source", "Log streams of the engine that hung and were opened again"),
     (Metric::StalledFollows, "stalled_streams", "source", "Log streams of the engine that hang though opened again"),

@@ -59,8 +59,14 @@ use index::{Index, Place};
 pub use open::{Found, Report};
 use segment::Segment;
 
+use crate::base::failpoint;
+
 /// A segment is closed before it grows longer, in bytes.
-const SEGMENT_BYTES: u64 = if cfg!(test) { 2_000 } else { 8 << 20 };
+const SEGMENT_BYTES: u64 = match (cfg!(test), cfg!(feature = "failpoints")) {
+    (true, _) => 2_000,
+    (_, true) => 16 << 10,
+    _ => 8 << 20,
+};
 
 /// When a queue takes no more.
 #[derive(Clone, Copy, Debug)]
@@ -331,6 +337,7 @@ impl Disk {
         if settled > self.saved {
             position::save(folder, settled)?;
             self.saved = settled;
+            failpoint::hit("forgotten");
         }
         while let Some(first) = self.segments.front() {
             let end = self.segments.get(1).copied().unwrap_or(next);
@@ -338,6 +345,7 @@ impl Disk {
                 break;
             }
             segment::remove(folder, *first)?;
+            failpoint::hit("unlinked");
             self.segments.pop_front();
         }
         if self.segments.is_empty() {

@@ -9,6 +9,7 @@ use super::index::Index;
 use super::position::{self, Position};
 use super::segment::{self, Scan};
 use crate::base::durable;
+use crate::base::failpoint;
 
 /// What was found when a queue was opened.
 #[derive(Debug, Default, PartialEq)]
@@ -70,6 +71,7 @@ pub fn open(folder: &Path) -> Result<Opened, Error> {
     for scan in scans {
         opened.take_in(folder, scan, &mut expected)?;
     }
+    failpoint::hit("opened");
     Ok(opened)
 }
 

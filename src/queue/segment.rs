@@ -9,6 +9,7 @@ use super::frame::{self, Body, Header, Span, Start};
 use super::head::{self, Head};
 use super::index::Place;
 use crate::base::durable;
+use crate::base::failpoint;
 
 const MAGIC: [u8; 8] = *b"lf-queue";
 
@@ -56,7 +57,9 @@ pub fn remove(folder: &Path, first: u64) -> Result<(), Error> {
 pub fn cut(folder: &Path, first: u64, len: u64) -> Result<(), Error> {
     let path = path(folder, first);
     let cut = |file: File| file.set_len(len).and_then(|()| file.sync_all());
-    File::options().write(true).open(&path).and_then(cut).map_err(Error::io("cut", &path))
+    File::options().write(true).open(&path).and_then(cut).map_err(Error::io("cut", &path))?;
+    failpoint::hit("cut");
+    Ok(())
 }
 
 /// The segment that is being filled.
@@ -80,6 +83,7 @@ impl Segment {
         let mut file = durable::create(&path).map_err(Error::io("create", &path))?;
         file.write_all(&head::encode(MAGIC, first)).map_err(Error::io("write", &path))?;
         durable::sync_parent(&path).map_err(Error::io("create", &path))?;
+        failpoint::hit("begun");
         Ok(Self { first, len: head::BYTES as u64, path, file })
     }
 
@@ -91,6 +95,7 @@ impl Segment {
     pub fn append(&mut self, start: &[u8], body: &[u8]) -> Result<u64, Error> {
         let write = |file: &mut File| {
             file.write_all(start)?;
+            failpoint::hit("half");
             file.write_all(body)?;
             file.sync_data()
         };

@@ -1,65 +1,20 @@
-//! The sources known: how one is found again, and how far it is settled. Pure: no disk, no clock.
+//! The sources known: how one is found again, and when it is forgotten. What is known of one is next door, in `tracked`.
+//! Pure: no disk, no clock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::store::{Entry, SavedSource};
-use super::watermark::Watermark;
+use super::tracked::{Queued, Tracked};
 use crate::base::batch::Span;
 use crate::base::counts::Counts;
 use crate::base::identity::{Absent, Inode, Likeness, compare};
-use crate::base::source::{Cursor, Identity, Note, Resume, SourceId, fingerprint};
+use crate::base::source::{Cursor, Identity, Note, SourceId, fingerprint};
 
 /// All sources, by id and by what they are found again by.
 #[derive(Debug, Default)]
 pub struct Sources {
     by_id: HashMap<SourceId, Tracked>,
     by_trait: HashMap<u64, Vec<SourceId>>,
-}
-
-/// One source.
-#[derive(Debug)]
-pub struct Tracked {
-    /// The `[source.NAME]` that it comes from.
-    pub name: String,
-    identity: Identity,
-    /// Counts the truncations seen.
-    pub generation: u32,
-    seen_ms: i64,
-    /// All before it is settled.
-    pub cursor: Option<Cursor>,
-    /// What became of the lines up to there.
-    pub counts: Counts,
-    /// Its chunks in flight.
-    pub watermark: Watermark,
-    /// How far this run has read.
-    pub read_to: Option<Cursor>,
-    /// Nothing more will be read of it.
-    is_finished: bool,
-    /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
-    replay: Vec<Note>,
-    /// Bytes in a file when it was last looked at.
-    size: u64,
-    /// See [`Resume::unread`].
-    unread: u64,
-    /// Whether this run has found it, or looked for it in vain.
-    is_sought: bool,
-    /// Whether something reads it now.
-    is_followed: bool,
-    /// See [`SavedSource::missing`].
-    missing: Option<u64>,
-}
-
-/// A chunk that lies in a queue on disk.
-#[derive(Clone, Debug)]
-pub struct Queued {
-    /// Which chunk.
-    pub note: Note,
-    /// Where reading goes on after it.
-    pub cursor: Cursor,
-    /// Its lines.
-    pub lines: u64,
-    /// The bytes that it was read from.
-    pub bytes: u64,
 }
 
 /// A source as it is found.
@@ -71,9 +26,6 @@ pub struct Seen<'a> {
     /// The fingerprint of its first bytes, `None` where it has fewer, for a file.
     pub head_of: &'a dyn Fn(usize) -> Option<u64>,
 }
-
-/// How far back a container's stream may repeat itself by its clock, in ns: beyond it nothing is skipped.
-const REPEATS_WITHIN_NS: u64 = 10_000_000_000;
 
 impl Sources {
     /// One that was resumed before.
@@ -103,6 +55,9 @@ impl Sources {
         for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_finished) {
             tracked.replay.retain(|note| notes.contains(note));
         }
+        for one in queued {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.find_cursor(one));
+        }
         let mut take = |one: &Queued| match self.by_id.get_mut(&one.note.source) {
             Some(tracked) => tracked.take_queued(one),
             None => Some(Span::SETTLED),
@@ -115,9 +70,13 @@ impl Sources {
                 is_over &= *seq == Some(Span::SETTLED);
             }
             if is_over {
-                return seqs;
+                break;
             }
         }
+        for (one, _) in queued.iter().zip(&seqs).filter(|(_, seq)| **seq == Some(Span::SETTLED)) {
+            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.queued.push(one.note.clone()));
+        }
+        seqs
     }
 
     /// Nothing more will be read of a source.
@@ -198,31 +157,37 @@ impl Sources {
         (is_news, unread)
     }
 
-    /// Counts what is known to have been unread of a file that cannot be found, unless that was done already. Gives the
-    /// bytes.
+    /// Counts what is known to have been unread of a file that cannot be found, and is in no queue, unless that was done
+    /// already. Gives the bytes.
     pub fn miss(&mut self, id: SourceId) -> u64 {
         let Some(tracked) = self.by_id.get_mut(&id) else { return 0 };
         tracked.is_sought = true;
         if tracked.missing.is_some() {
             return 0;
         }
-        let noted = tracked.replay.iter().filter(|note| note.generation == tracked.generation).map(|note| note.end);
-        let bytes = noted.fold(tracked.size, u64::max).saturating_sub(tracked.offset());
+        let noted = || tracked.replay.iter().filter(|note| note.generation == tracked.generation);
+        let end = noted().map(|note| note.end).fold(tracked.size, u64::max);
+        let queued: u64 = noted().filter(|note| tracked.queued.contains(note)).map(|note| note.end - note.start).sum();
+        let bytes = end.saturating_sub(tracked.offset() + queued);
         tracked.counts.lost_bytes += bytes;
         tracked.missing = Some(bytes);
         bytes
     }
 
-    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name.
-    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) {
+    /// Lets go of finished sources of which nothing is in flight, and adds what became of their lines to `gone`, by name. One
+    /// checkpoint later than it could: only then have the queues forgotten what they held of them, and a crash does not
+    /// bring it back as if it were of an unknown source. Whether the next checkpoint has any to let go.
+    pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) -> bool {
         let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
-        for (id, tracked) in self.by_id.extract_if(|_, tracked| is_over(tracked)) {
+        for (id, tracked) in self.by_id.extract_if(|_, tracked| tracked.was_over && is_over(tracked)) {
             gone.entry(tracked.name).or_default().add(&tracked.counts);
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }
         }
         self.by_trait.retain(|_, ids| !ids.is_empty());
+        self.by_id.values_mut().for_each(|tracked| tracked.was_over = is_over(tracked));
+        self.by_id.values().any(|tracked| tracked.was_over)
     }
 
     /// All of them.
@@ -305,180 +270,6 @@ impl Sources {
     fn insert(&mut self, id: SourceId, tracked: Tracked) {
         self.by_trait.entry(trait_of(&tracked.identity)).or_default().push(id);
         self.by_id.insert(id, tracked);
-    }
-}
-
-impl Tracked {
-    fn new(name: &str, identity: &Identity) -> Self {
-        Self {
-            name: name.to_owned(),
-            identity: identity.clone(),
-            generation: 0,
-            seen_ms: 0,
-            cursor: None,
-            counts: Counts::default(),
-            watermark: Watermark::default(),
-            read_to: None,
-            is_finished: false,
-            replay: Vec::new(),
-            size: 0,
-            unread: 0,
-            is_sought: false,
-            is_followed: false,
-            missing: None,
-        }
-    }
-
-    /// Takes in what may have changed since it was last seen: its name, its path, a longer head, its size. One that was
-    /// counted as missing is not lost after all.
-    pub fn refresh(&mut self, name: &str, seen: &Seen<'_>, now_ms: i64) {
-        name.clone_into(&mut self.name);
-        self.take_identity(seen.identity);
-        self.counts.lost_bytes = self.counts.lost_bytes.saturating_sub(self.missing.take().unwrap_or(0));
-        if self.position().is_some() {
-            self.unread = self.size.saturating_sub(self.offset());
-        }
-        (self.size, self.seen_ms, self.is_sought) = (seen.len, now_ms, true);
-        (self.is_followed, self.is_finished) = (true, false);
-    }
-
-    /// Where reading goes on in this generation of a file: the offset and the guard before it.
-    fn position(&self) -> Option<(u64, u64)> {
-        match self.read_to.as_ref().or(self.cursor.as_ref()) {
-            Some(Cursor::File { generation, offset, guard }) if *generation == self.generation => {
-                Some((*offset, *guard))
-            }
-            _ => None,
-        }
-    }
-
-    fn offset(&self) -> u64 {
-        self.position().map_or(0, |(offset, _)| offset)
-    }
-
-    /// Whether it was not seen for longer.
-    fn is_unseen(&self, for_ms: i64, now_ms: i64) -> bool {
-        self.seen_ms.saturating_add(for_ms) < now_ms
-    }
-
-    fn absent(&self, id: SourceId) -> Absent {
-        let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
-        Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
-    }
-
-    /// Where to go on: after what this run has read already, else after what is settled.
-    ///
-    /// Pieces of an earlier generation are given once, to be counted as lost.
-    pub fn resume(&mut self, id: SourceId) -> Resume {
-        let cursor = self.read_to.as_ref().or(self.cursor.as_ref()).cloned();
-        let path = match &self.identity {
-            Identity::File { path, .. } => Some(path.clone()),
-            _ => None,
-        };
-        let replay = self.replay.clone();
-        self.replay.retain(|note| note.generation >= self.generation);
-        Resume { id, generation: self.generation, cursor, path, replay, unread: std::mem::take(&mut self.unread) }
-    }
-
-    /// Takes a new identity: the head has grown, the file was renamed, or truncated.
-    pub fn identify(&mut self, identity: &Identity, generation: u32) {
-        self.take_identity(identity);
-        self.generation = generation;
-    }
-
-    /// All of it but the path: that stays the one under which the file was first seen.
-    fn take_identity(&mut self, seen: &Identity) {
-        let first = std::mem::replace(&mut self.identity, seen.clone());
-        if let (Identity::File { path, .. }, Identity::File { path: first_path, .. }) = (&mut self.identity, first) {
-            *path = first_path;
-        }
-    }
-
-    /// Takes in the oldest chunk that an earlier run noted and that is not settled, if it is this one, without reading it:
-    /// it lies in a queue. Gives its sequence number; [`Span::SETTLED`] where another must be read again before it, or
-    /// nothing is known of it; `None`: it is settled, or taken in already.
-    pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
-        let settled = self.settled_notes();
-        // Of several that end at one time only the one with the very cursor is settled.
-        let is_cursors = self.cursor.as_ref() == Some(&queued.cursor);
-        match self.replay.iter().position(|note| *note == queued.note) {
-            Some(index) if index + 1 < settled || (index < settled && is_cursors) => return None,
-            Some(index) if index > settled => return Some(Span::SETTLED),
-            Some(index) => drop(self.replay.drain(..=index)),
-            None => return (!self.is_passed(&queued.note)).then_some(Span::SETTLED),
-        }
-        self.read_to = Some(queued.cursor.clone());
-        let counts = Counts { read: queued.lines, bytes: queued.bytes, ..Counts::default() };
-        Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
-    }
-
-    /// How many of the first notes to replay are settled: those of a container up to the one that the cursor comes from.
-    /// They stay for a stream that repeats itself. In the order of the stream: its clock may have been set back.
-    fn settled_notes(&self) -> usize {
-        match (&self.read_to, &self.cursor) {
-            // The first of several with one time: that of the cursor may be a later one, and none is taken for settled.
-            (None, Some(Cursor::Docker { time_ns, .. })) => {
-                self.replay.iter().position(|note| note.end == *time_ns).map_or(0, |index| index + 1)
-            }
-            _ => 0,
-        }
-    }
-
-    /// Whether a chunk of which there is no note to replay lies before what is settled or taken in.
-    fn is_passed(&self, note: &Note) -> bool {
-        match self.read_to.as_ref().or(self.cursor.as_ref()) {
-            Some(Cursor::File { generation, offset, .. }) => (note.generation, note.end) <= (*generation, *offset),
-            Some(Cursor::Docker { time_ns, .. }) => note.end <= *time_ns,
-            None => false,
-        }
-    }
-
-    /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.
-    pub fn take_replayed(&mut self, note: &Note) -> bool {
-        let found = self.replay.iter().position(|one| one == note);
-        found.map(|index| self.replay.remove(index)).is_some()
-    }
-
-    /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also
-    /// holds the length of the file written.
-    pub fn noted(&self, id: SourceId) -> SavedSource {
-        SavedSource { cursor: None, counts: Counts::default(), size: 0, missing: None, ..self.saved(id) }
-    }
-
-    /// What a checkpoint holds of it.
-    pub fn saved(&self, id: SourceId) -> SavedSource {
-        SavedSource {
-            id,
-            name: self.name.clone(),
-            identity: self.identity.clone(),
-            generation: self.generation,
-            seen_ms: self.seen_ms,
-            cursor: self.cursor.clone(),
-            counts: self.counts.clone(),
-            size: self.size,
-            missing: self.missing,
-        }
-    }
-
-    fn truncate(&mut self) {
-        self.unread = self.size.saturating_sub(self.offset());
-        self.size = 0;
-        self.generation += 1;
-        self.read_to = None;
-        self.cursor = None;
-    }
-
-    /// Keeps a note that lies beyond the cursor.
-    fn remember(&mut self, note: Note) {
-        self.generation = self.generation.max(note.generation);
-        let is_settled = match &self.cursor {
-            Some(Cursor::File { generation, offset, .. }) => (note.generation, note.end) <= (*generation, *offset),
-            Some(Cursor::Docker { time_ns, .. }) => note.end.saturating_add(REPEATS_WITHIN_NS) < *time_ns,
-            None => false,
-        };
-        if !is_settled && !self.replay.contains(&note) {
-            self.replay.push(note);
-        }
     }
 }
 

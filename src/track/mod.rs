@@ -2,11 +2,13 @@
 //! of checkpoints. Does not read sources, does not talk to stores, and knows of no other output.
 //!
 //! The order that keeps the promise: a chunk is [begun](Tracker::begin) (its note written), the notes are made
-//! [durable](Tracker::make_durable), its batch is sent, [settled](Tracker::settle) after the store's answer, and only then a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
+//! [durable](Tracker::make_durable), its batch is sent, [settled](Tracker::settle) after the store's answer, and only then
+//! a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
 //! chunk again in the same pieces, with the same time of reading, and so with the same ids.
 
 mod known;
 mod store;
+mod tracked;
 mod watermark;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +16,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use store::{Checkpoint, Entry, Store, VERSION};
-pub use store::{Error, Hold, hold};
+pub use store::{Error, Hold, check, hold};
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::{Counts, Ledger};
 use crate::base::identity::{Absent, Inode};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
+pub use known::Seen;
 use known::Sources;
-pub use known::{Queued, Seen};
+pub use tracked::Queued;
 
 /// Tracks all sources of one output. Shared; touched per chunk and per batch.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ struct State {
     written: Option<u64>,
     /// What became of the lines of sources that were let go, by the name of their `[source.NAME]`.
     gone: BTreeMap<String, Counts>,
+    /// No checkpoint of this run was saved yet.
+    is_opening: bool,
     /// Something changed since the last checkpoint.
     dirty: bool,
     /// A note could not be written, or not be made durable: all are written anew before anything more is sent.
@@ -61,6 +66,15 @@ pub struct Settlement {
     pub seq: u64,
     /// What became of its lines.
     pub counts: Counts,
+}
+
+/// A chunk that was damaged in a queue.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The `[source.NAME]` that it comes from.
+    pub name: String,
+    /// Its bytes, where no run can read it again. `None`: the next one does.
+    pub lost_bytes: Option<u64>,
 }
 
 impl Tracker {
@@ -86,6 +100,7 @@ impl Tracker {
             sources: Sources::default(),
             written: None,
             gone: BTreeMap::new(),
+            is_opening: true,
             dirty: true,
             is_doubtful: false,
             has_told_notes: false,
@@ -105,6 +120,7 @@ impl Tracker {
         let seqs = state.sources.take_queued(queued);
         let tracker = Self { state: Mutex::new(state), saving: Mutex::new(()) };
         tracker.save_with(true)?;
+        tracker.lock().is_opening = false;
         Ok((tracker, seqs))
     }
 
@@ -175,6 +191,7 @@ impl Tracker {
             start: chunk.start,
             end: chunk.end,
             seen_ms: chunk.seen_ms,
+            names: chunk.source.names(),
         };
         let mut state = self.lock();
         let state = &mut *state;
@@ -259,14 +276,29 @@ impl Tracker {
         let mut state = self.lock();
         for settlement in settlements {
             let Some(tracked) = state.sources.find_mut(settlement.source) else { continue };
-            if let Some(passed) = tracked.watermark.settle(settlement.seq, settlement.counts) {
-                tracked.cursor = Some(passed.cursor);
-                tracked.counts.add(&passed.counts);
-            }
+            tracked.settle(settlement.seq, settlement.counts);
         }
         state.written = written.or(state.written);
         state.dirty = true;
         state.settled += 1;
+    }
+
+    /// A chunk was damaged in a queue, before it was sent. It holds the watermark, and so the next run reads it again; what
+    /// no run can read again is settled as lost, and counted. `known`: what became of its lines before they were items, if
+    /// that can still be read. `None`: it is settled already.
+    pub fn damage(&self, id: SourceId, seq: u64, known: Option<Counts>) -> Option<Damage> {
+        let mut state = self.lock();
+        state.dirty = true;
+        let tracked = state.sources.find_mut(id)?;
+        let in_flight = tracked.watermark.counts(seq)?;
+        let counts = known.unwrap_or_else(|| in_flight.clone());
+        Some(Damage { name: tracked.name.clone(), lost_bytes: tracked.damage(seq, counts) })
+    }
+
+    /// What is known of the lines of a chunk in flight before the store's answer.
+    #[must_use]
+    pub fn counts(&self, id: SourceId, seq: u64) -> Option<Counts> {
+        self.lock().sources.get(id)?.watermark.counts(seq).cloned()
     }
 
     /// Writes a checkpoint if anything changed.
@@ -438,8 +470,8 @@ impl State {
             self.roll_notes()?;
         }
         let Some(store) = &self.store else { return Ok(None) };
-        self.dirty = false;
-        self.sources.retire(&mut self.gone);
+        // Nothing is let go while it opens: the queues have forgotten nothing since the last run.
+        self.dirty = !self.is_opening && self.sources.retire(&mut self.gone);
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),

@@ -9,6 +9,7 @@
 //!                     names N; see [`Entry`]. A line without its LF is a write that did not end: ignored, nothing
 //!                     of it was sent.
 //!   *.new             what is to be either of them, not whole yet
+//!   url, queue-*      not of this room: see `agent/changes.rs` and `queue`
 //! ```
 
 use std::borrow::Borrow;
@@ -105,6 +106,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A checkpoint that this version cannot read.
+    #[error("cannot read {}: it was written by a newer agent (layout {version})", path.display())]
+    Newer {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The version of its layout.
+        version: u64,
+    },
 }
 
 impl Error {
@@ -117,6 +126,9 @@ impl Error {
             ),
             Self::Io { .. } => None,
             Self::Locked { .. } => Some("stop that one, or give each agent a `state_dir` of its own"),
+            Self::Newer { .. } => Some(
+                "run that agent, or a newer one; or move its folder away: then all that the sources still have is read again",
+            ),
             Self::Damaged { .. } => Some(
                 "put back a copy of it; or move its folder away: then all that the sources still have is read again",
             ),
@@ -327,11 +339,26 @@ fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, Error> {
         Err(source) => return Err(Error::Io { verb: "read", path: path.to_owned(), source }),
     };
     let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
-    let checkpoint: Checkpoint = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if checkpoint.version > VERSION {
-        return Err(damaged(format!("it was written by a newer agent (layout {})", checkpoint.version)));
+    // Looked at alone: what else a newer layout has cannot be known.
+    let layout: Layout = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    if layout.version > u64::from(VERSION) {
+        return Err(Error::Newer { path: path.to_owned(), version: layout.version });
     }
-    Ok(Some(checkpoint))
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
+}
+
+/// What every version of a checkpoint has.
+#[derive(Deserialize)]
+struct Layout {
+    version: u64,
+}
+
+/// Whether the checkpoint in a folder can be read, if there is one. Changes nothing.
+///
+/// # Errors
+/// When it is damaged, or of a newer agent.
+pub fn check(folder: &Path) -> Result<(), Error> {
+    read_checkpoint(&folder.join("checkpoint.json")).map(drop)
 }
 
 /// All notes from `notes.first` on, and the highest number found.

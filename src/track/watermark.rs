@@ -66,6 +66,13 @@ impl Watermark {
         self.flights.get(index).map(|flight| (&flight.note, &flight.cursor))
     }
 
+    /// What is known of a chunk's lines. `None`: it is not in flight.
+    #[must_use]
+    pub fn counts(&self, seq: u64) -> Option<&Counts> {
+        let index = usize::try_from(seq.checked_sub(self.first_seq)?).ok()?;
+        self.flights.get(index).map(|flight| &flight.counts)
+    }
+
     /// The notes of the chunks in flight, oldest first.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         self.flights.iter().map(|flight| &flight.note)
@@ -95,7 +102,7 @@ mod tests {
     use crate::base::source::SourceId;
 
     fn note(seq: u64) -> Note {
-        Note { source: SourceId::new(1), generation: 0, start: seq * 10, end: seq * 10 + 10, seen_ms: 5 }
+        Note { source: SourceId::new(1), generation: 0, start: seq * 10, end: seq * 10 + 10, seen_ms: 5, names: None }
     }
 
     fn cursor(seq: u64) -> Cursor {

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::gone::Gone;
 use crate::harness::{Ground, send_signal};
 
 /// The name under which every run's messages are kept in the ground.
@@ -26,20 +27,25 @@ pub enum Fate {
     Stopped(Duration),
 }
 
-/// Runs the agent on a ground until its fate. The step at which it died, `random`, or `stopped`.
+/// Runs the agent on a ground until its fate. The step at which it died, `random`, or `stopped`. `gone` is told its
+/// process, and when it is asked to stop.
 ///
 /// # Errors
 /// It ended otherwise, or could not be started.
-pub fn run(ground: &Ground, fate: Fate) -> io::Result<&'static str> {
+pub fn run(ground: &Ground, fate: Fate, gone: &Gone) -> io::Result<&'static str> {
     let (step, time) = match fate {
         Fate::Step(step, number, time) => (Some((step, number)), time),
         Fate::Killed(time) | Fate::Stopped(time) => (None, time),
     };
     let mut child = start(ground, &[], step)?;
+    gone.started(child.id());
     match (wait(&mut child, time)?, fate) {
         (Some(status), Fate::Step(step, ..)) if status.signal() == Some(9) => Ok(step),
         (Some(status), _) => Err(io::Error::other(format!("the agent ended by itself: {status}"))),
-        (None, Fate::Stopped(_)) => stop(&mut child),
+        (None, Fate::Stopped(_)) => {
+            gone.stopping();
+            stop(&mut child)
+        }
         (None, _) => {
             child.kill()?;
             child.wait()?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::forgetful::Disk;
+use crate::gone::Doubt;
 use crate::lines::numbers;
 use crate::stores::Record;
 use crate::writer::Written;
@@ -14,8 +15,12 @@ use crate::writer::Written;
 /// What is wrong with the numbers of a round, and what is not.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// Neither in the store nor set aside.
+    /// Neither in the store nor set aside, and nothing excuses it.
     pub lost: Vec<u64>,
+    /// The same, of a file that was gone before they were settled or queued.
+    pub doubtful: Vec<u64>,
+    /// The same, where the agent says that it dropped so many for want of room.
+    pub dropped: Vec<u64>,
     /// More than once in the store, or both there and set aside.
     pub repeated: Vec<u64>,
     /// Behind a later line of the same piece.
@@ -30,6 +35,8 @@ impl Verdict {
     /// Adds what is wrong with another store.
     pub fn add(&mut self, other: Self) {
         self.lost.extend(other.lost);
+        self.doubtful.extend(other.doubtful);
+        self.dropped.extend(other.dropped);
         self.repeated.extend(other.repeated);
         self.disordered.extend(other.disordered);
         self.parked.extend(other.parked);
@@ -41,9 +48,22 @@ impl Verdict {
         [&self.lost, &self.repeated, &self.disordered, &self.strange].iter().all(|numbers| numbers.is_empty())
     }
 
+    /// Excuses what a full queue dropped, as far as the books have it: so many records, or, behind a hole that cannot be
+    /// read again, with the bytes that are lost. `sizes` are those of all lines.
+    pub fn excuse(&mut self, dropped: u64, lost_bytes: u64, sizes: &[u64]) {
+        let size =
+            |number: &u64| usize::try_from(*number).ok().and_then(|at| sizes.get(at)).copied().unwrap_or(u64::MAX);
+        let mut beyond: Vec<u64> = self.lost.iter().map(size).collect();
+        beyond.sort_unstable();
+        beyond.truncate(beyond.len().saturating_sub(usize::try_from(dropped).unwrap_or(usize::MAX)));
+        if beyond.into_iter().fold(0, u64::saturating_add) <= lost_bytes {
+            self.dropped = std::mem::take(&mut self.lost);
+        }
+    }
+
     /// Judges what a store has against what was written. `parked` is the text of the records set aside, which may hold
-    /// one twice (docs/guarantees.md).
-    pub fn of(label: &str, written: &Written, records: &[Record], parked: &str) -> Self {
+    /// one twice (docs/guarantees.md); of what is in `doubt`, any may be missing.
+    pub fn of(label: &str, written: &Written, records: &[Record], parked: &str, doubt: &Doubt) -> Self {
         let mut verdict = Self { parked: numbers(label, parked).collect(), ..Self::default() };
         let mut times = vec![0_u32; written.pieces.len()];
         for number in records.iter().flat_map(|record| numbers(label, &record.text)) {
@@ -54,7 +74,9 @@ impl Verdict {
         }
         for (number, times) in (0..).zip(times) {
             let all = times + u32::from(verdict.parked.contains(&number));
-            if all == 0 {
+            if all == 0 && doubt.lines.contains_key(&number) {
+                verdict.doubtful.push(number);
+            } else if all == 0 {
                 verdict.lost.push(number);
             } else if all > 1 {
                 verdict.repeated.push(number);
@@ -117,22 +139,6 @@ fn written_by(checkpoint: &Value) -> std::io::Result<usize> {
     usize::try_from(checkpoint["written"].as_u64().unwrap_or(0)).map_err(std::io::Error::other)
 }
 
-/// The agent's own books of one output, as its checkpoint has them: lines delivered, and lines set aside.
-///
-/// # Errors
-/// The checkpoint is none.
-pub fn ledger(state: &Path, output: &str) -> std::io::Result<(u64, u64)> {
-    let checkpoint = checkpoint(state, output)?;
-    let sources = checkpoint["sources"].as_array().into_iter().flatten();
-    let gone = checkpoint["gone"].as_object().into_iter().flat_map(|gone| gone.values());
-    let counts = sources.map(|source| &source["counts"]).chain(gone);
-    let sum = |(delivered, parked), counts: &Value| {
-        let number = |name: &str| counts[name].as_u64().unwrap_or(0);
-        (delivered + number("delivered"), parked + number("parked"))
-    };
-    Ok(counts.fold((0, 0), sum))
-}
-
 fn checkpoint(state: &Path, output: &str) -> std::io::Result<Value> {
     Ok(serde_json::from_slice(&std::fs::read(state.join("outputs").join(output).join("checkpoint.json"))?)?)
 }
@@ -142,7 +148,7 @@ pub fn try_yourself() {
     let written = Written { pieces: vec![0, 0, 1, 0], ..Written::default() };
     let record = |key: &str, number: u64| Record { key: key.to_owned(), text: format!("a seq-t-{number:07} b") };
     let good = [record("a", 0), record("b", 1), record("0", 2), record("c", 3)];
-    let of = |records: &[Record], parked: &str| Verdict::of("t", &written, records, parked);
+    let of = |records: &[Record], parked: &str| Verdict::of("t", &written, records, parked, &Doubt::default());
     let faults = |verdict: &Verdict| {
         [&verdict.lost, &verdict.repeated, &verdict.disordered, &verdict.strange].map(|found| found.len())
     };
@@ -152,5 +158,17 @@ pub fn try_yourself() {
     assert_eq!(faults(&of(&[&good[..], &good[..1]].concat(), "")), [0, 1, 0, 0]);
     assert_eq!(faults(&of(&[&good[1..], &[record("d", 0)]].concat(), "")), [0, 0, 1, 0]);
     assert_eq!(faults(&of(&[&good[..], &[record("d", 9)]].concat(), "")), [0, 0, 0, 1]);
+    let doubt = Doubt { lines: [(0, 0)].into(), ..Doubt::default() };
+    let doubted = |records: &[Record]| Verdict::of("t", &written, records, "", &doubt);
+    assert_eq!((faults(&doubted(&good[1..])), doubted(&good[1..]).doubtful), ([0, 0, 0, 0], vec![0]));
+    assert_eq!(faults(&doubted(&[&good[..], &good[..1]].concat())), [0, 1, 0, 0], "in doubt, and twice");
+    assert_eq!(faults(&doubted(&good[2..])), [1, 0, 0, 0], "another is lost");
+    let mut dropped = of(&good[2..], "");
+    for (count, lost_bytes) in [(1, 0), (0, 150), (1, 99)] {
+        dropped.excuse(count, lost_bytes, &[100; 4]);
+        assert_eq!(dropped.lost.len(), 2, "{count} dropped, {lost_bytes} bytes lost");
+    }
+    dropped.excuse(1, 100, &[100; 4]);
+    assert_eq!((dropped.lost.len(), dropped.dropped.len()), (0, 2));
     assert_eq!(stored("t", &good[1..3]), [false, true, true]);
 }

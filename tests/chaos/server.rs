@@ -41,7 +41,7 @@ struct Shared {
     faults: Mutex<Faults>,
     lines: Mutex<Vec<Arc<Line>>>,
     largest: AtomicUsize,
-    is_away: AtomicBool,
+    away: Mutex<Option<Away>>,
     is_over: AtomicBool,
 }
 
@@ -53,11 +53,24 @@ struct Line {
     is_busy: AtomicBool,
 }
 
+/// How a store is away.
+#[allow(dead_code)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// It hangs up on everyone.
+    Closed,
+    /// It answers 503.
+    Busy,
+    /// It takes requests, and nothing comes of them.
+    Silent,
+}
+
 /// How a request ends.
 enum End {
     Answer(Answer),
     Late(Answer),
     Cut(Answer),
+    Silence,
     HangUp,
 }
 
@@ -71,7 +84,7 @@ impl Server {
             faults: Mutex::new(faults),
             lines: Mutex::default(),
             largest: AtomicUsize::new(0),
-            is_away: AtomicBool::new(false),
+            away: Mutex::default(),
             is_over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -93,17 +106,17 @@ impl Server {
         }
     }
 
-    /// Hangs up on everyone, until it is back. What it keeps it has still.
-    #[allow(dead_code)]
-    pub fn leave(&self) {
-        self.shared.is_away.store(true, Ordering::SeqCst);
-        self.shared.lines.lock().unwrap().iter().for_each(|line| drop(line.socket.shutdown(Shutdown::Both)));
+    /// Is away until it is back. What it keeps it has still.
+    pub fn leave(&self, away: Away) {
+        *self.shared.away.lock().unwrap() = Some(away);
+        if away == Away::Closed {
+            self.shared.lines.lock().unwrap().iter().for_each(|line| drop(line.socket.shutdown(Shutdown::Both)));
+        }
     }
 
     /// Answers again.
-    #[allow(dead_code)]
     pub fn come_back(&self) {
-        self.shared.is_away.store(false, Ordering::SeqCst);
+        *self.shared.away.lock().unwrap() = None;
     }
 
     /// All that it keeps.
@@ -129,7 +142,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.is_over.load(Ordering::Relaxed) {
             return;
         }
-        if shared.is_away.load(Ordering::SeqCst) {
+        if *shared.away.lock().unwrap() == Some(Away::Closed) {
             continue;
         }
         let line = Arc::new(Line { socket, is_busy: AtomicBool::new(true) });
@@ -155,13 +168,18 @@ impl Shared {
             }
             line.is_busy.store(true, Ordering::SeqCst);
             let Some(head) = http::read_head(&mut from)? else { return Ok(()) };
-            let fault = if head.is_write() { self.faults.lock().unwrap().next() } else { None };
+            let away = *self.away.lock().unwrap();
+            let fault = if head.is_write() && away.is_none() { self.faults.lock().unwrap().next() } else { None };
             if fault == Some(Fault::Reset) {
                 // What has come and was not read makes the kernel send a reset (RFC 9293 section 3.10.4).
                 return Ok(());
             }
             let request = http::read_body(&mut from, head)?;
-            let end = self.end(&request, fault, line);
+            let end = match away {
+                None => self.end(&request, fault, line),
+                Some(Away::Busy) => End::Answer(Answer::new(503, "as scripted")),
+                Some(_) => End::Silence,
+            };
             line.is_busy.store(false, Ordering::SeqCst);
             match end {
                 End::Answer(answer) => http::write(&line.socket, &answer)?,
@@ -170,6 +188,10 @@ impl Shared {
                     http::write(&line.socket, &answer)?;
                 }
                 End::Cut(answer) => return http::write_half(&line.socket, &answer),
+                End::Silence => {
+                    std::thread::sleep(LATE);
+                    return Ok(());
+                }
                 End::HangUp => return Ok(()),
             }
         }

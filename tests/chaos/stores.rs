@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::forgetful::Disk;
 use crate::forward::Forward;
 use crate::push::Push;
-use crate::server::{Kept, Server};
+use crate::server::{Away, Kept, Server};
 use crate::store;
 
 /// Accidents of one round at most.
@@ -136,6 +136,13 @@ impl Store {
     /// Whether it is reached by requests.
     pub fn answers(&self) -> bool {
         !matches!(self.end, End::File(_))
+    }
+
+    /// Is away, or answers again. A file never is.
+    #[allow(dead_code)]
+    pub fn is_now(&self, away: Option<Away>) {
+        let (End::Scripted(server) | End::Real(server, _)) = &self.end else { return };
+        away.map_or_else(|| server.come_back(), |away| server.leave(away));
     }
 
     /// Lets go of a service, where a store bears only so many indices.

@@ -22,8 +22,21 @@ pub struct Table {
     disordered: usize,
     strange: usize,
     parked: usize,
+    doubtful: usize,
+    dropped: usize,
     ledgers: u64,
     largest: usize,
+    fleeting: u64,
+    queue: Queued,
+}
+
+/// What went through queues on disk.
+#[derive(Debug, Default)]
+struct Queued {
+    rounds: u64,
+    frames: u64,
+    left: u64,
+    left_bytes: u64,
 }
 
 impl Table {
@@ -37,7 +50,11 @@ impl Table {
         for (sums, more) in [(&mut self.ends, &report.ends), (&mut self.missed, &report.missed)] {
             more.iter().for_each(|(name, count)| *sums.entry(name).or_default() += count);
         }
+        self.fleeting += u64::from(report.is_fleeting);
+        self.queue.add(report);
         let verdict = &report.verdict;
+        self.doubtful += verdict.doubtful.len();
+        self.dropped += verdict.dropped.len();
         self.lost += verdict.lost.len();
         self.repeated += verdict.repeated.len();
         self.disordered += verdict.disordered.len();
@@ -58,7 +75,7 @@ impl Table {
 
     /// Whether every round kept the promise, and every step was put to the test.
     pub fn is_good(&self) -> bool {
-        self.failed == 0 && self.dead_steps().is_empty()
+        self.failed == 0 && self.dead_steps().is_empty() && !self.is_queue_idle()
     }
 
     /// The rows, ends included.
@@ -74,10 +91,13 @@ impl Table {
             ("lines", self.lines.to_string()),
             ("kills", format!("{kills} ({})", ways.join(", "))),
             ("lost", self.lost.to_string()),
+            ("in doubt", format!("{} missing of files that were gone too soon", self.doubtful)),
+            ("dropped", format!("{} by a full queue, as the ledger says", self.dropped)),
             ("repeated", self.repeated.to_string()),
             ("out of order", self.disordered.to_string()),
             ("parked", format!("{}, {} of them or of others without a reason", self.parked, self.strange)),
-            ("ledger", format!("{} compared with what is there", self.ledgers)),
+            ("ledger", format!("{} exact, the others within what is in doubt", self.ledgers)),
+            ("queue", self.queue.text(self.fleeting)),
             ("largest", format!("{} KiB in one request, uncompressed", self.largest >> 10)),
         ] {
             text += &format!("{name:<14}{value}\n");
@@ -85,7 +105,14 @@ impl Table {
         for step in self.dead_steps() {
             text += &format!("step {step} was never reached: its call is gone, or its name\n");
         }
+        if self.is_queue_idle() {
+            text += "nothing ever went to a queue: what is to be tested is not\n";
+        }
         text
+    }
+
+    fn is_queue_idle(&self) -> bool {
+        self.fleeting > 0 && self.queue.frames == 0 && self.queue.left == 0
     }
 
     fn dead_steps(&self) -> Vec<&'static str> {
@@ -93,5 +120,20 @@ impl Table {
             !self.ends.contains_key(*step) && self.missed.get(*step).is_some_and(|times| *times >= SURELY_REACHED)
         };
         STEPS.into_iter().filter(|step| is_dead(step)).collect()
+    }
+}
+
+impl Queued {
+    fn add(&mut self, report: &Report) {
+        self.rounds += u64::from(report.queue.frames > 0);
+        self.frames += report.queue.frames;
+        self.left += report.queue.left.len() as u64;
+        self.left_bytes += report.queue.left.values().sum::<u64>();
+    }
+
+    fn text(&self, chosen: u64) -> String {
+        let Self { rounds, frames, left, left_bytes } = self;
+        let kib = left_bytes >> 10;
+        format!("{frames} frames in {rounds} of {chosen} rounds; {left} ({kib} KiB) lay there when an agent ended")
     }
 }

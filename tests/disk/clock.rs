@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::harness::{send_signal, wait_until_within};
 use crate::scene::Scene;
+use crate::server::Away;
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -61,7 +62,7 @@ fn a_process_that_was_suspended_goes_on() {
     scene.write("app.log", 100..2_000);
     std::thread::sleep(Duration::from_millis(20));
     send_signal(agent.id(), "STOP");
-    scene.store().leave();
+    scene.store().leave(Away::Closed);
     scene.write("app.log", 2_000..3_000);
     fs::rename(scene.ground.log("app.log"), scene.ground.log("app.log.1")).unwrap();
     scene.write("app.log", 3_000..4_000);

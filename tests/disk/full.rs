@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::check;
 use crate::forgetful::Disk;
 use crate::harness::{append, wait_until};
+use crate::ledger::Books;
 use crate::lines::UNFIT;
 use crate::mounts::Small;
 use crate::scene::{REFUSED, Scene, lines, wait_for_words};
+use crate::server::Away;
 use crate::tree::Sickness;
 
 /// D3: notes and checkpoint. Full while it runs, when it is killed, and when it is to start; three times, since what a
@@ -55,7 +56,7 @@ fn a_queue_without_room_pauses_standard_input_and_loses_nothing() {
     let scene = Scene::from_stdin("max_records = 200\ngzip_level = 0\n");
     let _small = Small::mount(&scene.state(), 512);
     let (input, mut output) = std::io::pipe().unwrap();
-    scene.store().leave();
+    scene.store().leave(Away::Closed);
     let config = scene.ground.path("agent.toml");
     let agent = scene.ground.start_with(&["run", "-c", config.to_str().unwrap()], Stdio::from(input));
     let writing = std::thread::spawn(move || output.write_all(lines(0..LINES).as_bytes()).unwrap());
@@ -93,5 +94,6 @@ fn a_refused_record_without_room_holds_the_output_until_there_is_some() {
     let mut checker = scene.checker(100);
     checker.scan(&parked);
     checker.assert_each_once();
-    assert_eq!(check::ledger(&scene.state(), "store").unwrap(), (98, 2));
+    let books = Books::ask(&scene.ground.path("agent.toml"), "store").unwrap();
+    assert_eq!((books.delivered, books.parked), (98, 2));
 }

@@ -5,9 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::forgetful::Disk;
-use crate::harness::{PATIENCE, append, send_signal, wait_until, wait_until_within};
+use crate::harness::{Agent, PATIENCE, append, send_signal, wait_until, wait_until_within};
 use crate::mounts::Group;
 use crate::scene::{REFUSED, Scene, lines, wait_for_words};
+use crate::server::Away;
 
 /// Nothing more can be opened while it runs, no file and no socket: not the next notes, not the checkpoint.
 #[test]
@@ -49,7 +50,7 @@ fn sixty_four_mib_are_enough() {
     let mut agent = scene.start_after(&[], &group.enter(), &[]);
     wait_until("a part of the lines", || (scene.store().count() > LINES / 10).then_some(()));
     assert!(group.holds(agent.id()));
-    scene.store().leave();
+    scene.store().leave(Away::Closed);
     std::thread::sleep(Duration::from_secs(2));
     scene.store().come_back();
     wait_until_within(PATIENCE * 3, "all lines", || {
@@ -89,7 +90,7 @@ fn what_a_slow_store_has_not_answered_for_is_not_passed() {
         let disk = Disk::mount(&scene.state()).unwrap();
         let agent = scene.start(&[]);
         wait_for_words(&agent, "started");
-        scene.store().leave();
+        scene.store().leave(Away::Closed);
         scene.write("app.log", 0..2_000);
         wait_for_words(&agent, "cannot deliver");
         if is_removed {
@@ -101,16 +102,42 @@ fn what_a_slow_store_has_not_answered_for_is_not_passed() {
             std::thread::sleep(Duration::from_secs(1));
             agent.kill_9();
         } else {
-            // A second signal does not wait for the store.
-            send_signal(agent.id(), "TERM");
-            std::thread::sleep(Duration::from_millis(300));
-            agent.terminate();
+            stop_at_once(agent);
         }
         disk.cut(None);
         assert_eq!(scene.found(2_000), 0);
         scene.store().come_back();
         scene.end_with_each_once(2_000);
     }
+}
+
+/// Nobody can read a deleted file again: what was read of it is in the queue a second later, and after a stop.
+#[test]
+fn what_was_read_of_a_deleted_file_outlives_its_agent() {
+    for is_stopped in [false, true] {
+        let scene = Scene::to_store("");
+        let agent = scene.start(&[]);
+        wait_for_words(&agent, "started");
+        scene.store().leave(Away::Closed);
+        scene.write("app.log", 0..2_000);
+        wait_for_words(&agent, "cannot deliver");
+        fs::remove_file(scene.ground.log("app.log")).unwrap();
+        if is_stopped {
+            stop_at_once(agent);
+        } else {
+            std::thread::sleep(Duration::from_millis(2_500));
+            agent.kill_9();
+        }
+        scene.store().come_back();
+        scene.end_with_each_once(2_000);
+    }
+}
+
+/// By a second signal: it does not wait for the store.
+fn stop_at_once(agent: Agent) {
+    send_signal(agent.id(), "TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    agent.terminate();
 }
 
 fn holds_segments(folder: &std::path::Path) -> bool {

@@ -16,6 +16,7 @@ mod check;
 #[path = "../it/checker.rs"]
 mod checker;
 mod clock;
+mod damage;
 #[path = "../chaos/dice.rs"]
 mod dice;
 #[path = "../chaos/faults.rs"]
@@ -24,20 +25,27 @@ mod forgetful;
 #[path = "../chaos/forward.rs"]
 mod forward;
 mod full;
+#[path = "../chaos/gone.rs"]
+mod gone;
 #[path = "../it/harness.rs"]
 mod harness;
 #[path = "../chaos/http.rs"]
 mod http;
+#[path = "../chaos/ledger.rs"]
+mod ledger;
 mod limits;
 #[path = "../chaos/lines.rs"]
 mod lines;
 mod mounts;
+mod notes;
 #[path = "../chaos/push.rs"]
 mod push;
 mod scene;
 #[path = "../chaos/server.rs"]
 mod server;
 mod sick;
+#[path = "../chaos/state.rs"]
+mod state;
 #[path = "../it/store.rs"]
 mod store;
 #[path = "../chaos/stores.rs"]

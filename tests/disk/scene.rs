@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::bulk::Bulk;
-use crate::check;
 use crate::checker::Checker;
 use crate::dice::Dice;
 use crate::faults::Faults;
 use crate::harness::{Agent, Ground, append, wait_until};
+use crate::ledger::Books;
 use crate::server::{Kept, Server};
 
 /// The label of all lines.
@@ -64,9 +64,23 @@ impl Scene {
         Self::with_store(FILES, more)
     }
 
+    /// From these sources to a store.
+    pub fn to_store_from(sources: &str) -> Self {
+        Self::with_store(sources, "")
+    }
+
     /// From standard input to a store.
     pub fn from_stdin(more: &str) -> Self {
         Self::with_store(STDIN, more)
+    }
+
+    /// From files and standard input, by one worker, to a store.
+    pub fn from_files_and_stdin(more: &str) -> Self {
+        let scene = Self::with_store(&format!("{FILES}{}", STDIN.replace("app", "pipe")), more);
+        let path = scene.ground.path("agent.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen("[agent]\n", "[agent]\nworkers = 1\n", 1)).unwrap();
+        scene
     }
 
     fn with_store(source: &str, more: &str) -> Self {
@@ -146,7 +160,8 @@ impl Scene {
     pub fn end_with_each_once(&self, numbers: u64) {
         self.start(&["--once"]).wait().expect_code(0);
         self.checker(numbers).assert_each_once();
-        assert_eq!(check::ledger(&self.state(), "store").unwrap(), (numbers, 0), "delivered and parked, by the ledger");
+        let books = Books::ask(&self.ground.path("agent.toml"), "store").unwrap();
+        assert_eq!((books.delivered, books.parked), (numbers, 0), "delivered and parked, by the ledger");
     }
 }
 

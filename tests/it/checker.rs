@@ -36,15 +36,26 @@ impl Checker {
         self.seen.iter().filter(|times| **times > 0).count()
     }
 
+    /// The numbers that were never seen.
+    pub fn missing(&self) -> Vec<usize> {
+        self.numbers(|times| times == 0)
+    }
+
     /// The numbers that were seen more than once.
     pub fn repeated(&self) -> Vec<usize> {
         self.numbers(|times| times > 1)
     }
 
+    /// How often numbers were seen beyond the first time.
+    #[allow(dead_code)]
+    pub fn again(&self) -> u64 {
+        self.seen.iter().map(|times| u64::from(times.saturating_sub(1))).sum()
+    }
+
     /// Fails the test unless each number was seen once.
     #[track_caller]
     pub fn assert_each_once(&self) {
-        let missing = self.numbers(|times| times == 0);
+        let missing = self.missing();
         let repeated = self.repeated();
         if missing.is_empty() && repeated.is_empty() && self.strays.is_empty() {
             return;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use logferry::base::counts::{Counts, Ledger};
 use tempfile::TempDir;
 
 /// No test of ours takes longer for one step, on a busy machine.
@@ -67,7 +68,8 @@ impl Ground {
         self.spawn(Command::new(words[0]).args(&words[1..]), Stdio::null())
     }
 
-    fn spawn(&self, command: &mut Command, input: Stdio) -> Agent {
+    /// Any program, in the background, with the folder as its working directory.
+    pub fn spawn(&self, command: &mut Command, input: Stdio) -> Agent {
         let (output, messages) = (self.path("stdout"), self.path("stderr"));
         let child = command
             .current_dir(self.folder.path())
@@ -94,6 +96,22 @@ impl Ground {
         let _ = pipe.write_all(input);
         drop(pipe);
         agent.wait()
+    }
+
+    /// What `logferry ledger` says became of what an output has of a source. The agent must not be running.
+    pub fn books(&self, output: &str, source: &str) -> Counts {
+        let said = self.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
+        let ledger: Ledger = serde_json::from_str(&said).unwrap();
+        ledger.get(output).and_then(|sources| sources.get(source)).cloned().unwrap_or_default()
+    }
+
+    /// Fails the test unless the books say that the output `store` has so many lines of a source, and nothing else
+    /// became of any.
+    #[track_caller]
+    pub fn assert_books_say_delivered(&self, source: &str, lines: u64) {
+        let books = self.books("store", source);
+        let expected = Counts { read: lines, delivered: lines, bytes: books.bytes, ..Counts::default() };
+        assert_eq!(books, expected);
     }
 }
 
@@ -172,9 +190,19 @@ impl Agent {
 
     /// The most memory that it has held so far.
     pub fn peak_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    /// The memory that it holds now.
+    #[allow(dead_code)]
+    pub fn resident_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    fn status_kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak.and_then(|words| words.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        let words = status.lines().find_map(|line| line.strip_prefix(name));
+        words.and_then(|words| words.split_whitespace().next()?.parse().ok()).unwrap_or(0)
     }
 }
 

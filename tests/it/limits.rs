@@ -3,8 +3,6 @@
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::checker::Checker;
 use crate::harness::{Agent, Ground, append, wait_until, wait_until_within};
 
@@ -132,21 +130,19 @@ url = ["http://127.0.0.1:1"]
 parked_bytes = "PARKED"
 "#;
     let ground = Ground::new();
-    let ledger = |field: &str| {
-        let said = ground.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
-        serde_json::from_str::<Value>(&said).unwrap()["store"]["app"][field].as_u64().unwrap_or(0)
-    };
     ground.configure(&CONFIGURATION.replace("PARKED", "1 KiB"));
     append(&ground.log("app.log"), &format!("{}\n", "longer than loki takes ".repeat(20_000)));
     let agent = ground.start(&[]);
     wait_until("it to say so", || agent.messages().contains("has reached parked_bytes").then_some(()));
     agent.terminate();
-    assert_eq!((ledger("parked"), ledger("delivered")), (0, 0));
+    let books = ground.books("store", "app");
+    assert_eq!((books.parked, books.delivered), (0, 0));
 
     ground.configure(&CONFIGURATION.replace("PARKED", "10 MiB"));
     let agent = ground.start(&[]);
     let list = || ground.run_with_input(&["parked", "list", "-c", "agent.toml"], b"").stdout;
     wait_until("the record to be set aside", || list().contains("longer than the 262144 bytes").then_some(()));
     agent.terminate();
-    assert_eq!(ledger("read"), 1);
+    let books = ground.books("store", "app");
+    assert_eq!((books.read, books.parked), (1, 1));
 }

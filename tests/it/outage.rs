@@ -6,7 +6,7 @@ mod fast;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checker::Checker;
 use crate::generate::Generator;
@@ -138,6 +138,7 @@ fn arrives(store: &Store, outage: &Outage, check: impl FnOnce(&str)) {
     check(&service);
     ground.run_once().expect_code(0);
     assert_eq!(queued_bytes(&ground), 0, "what is delivered is forgotten");
+    ground.assert_books_say_delivered(&service, outage.lines());
 }
 
 /// What a run with `--once` says.
@@ -205,6 +206,31 @@ mod scripted {
         arrives_once(&LARGE);
     }
 
+    /// Files that lie where they are found are the queue themselves, however much more they have than memory holds.
+    #[test]
+    fn what_is_not_deleted_is_not_queued() {
+        let (service, ground) = (unique("outage"), Ground::new());
+        let fast = Fast::start(Checker::new("a", WITH_KILLS.lines()));
+        configure(&ground, &service, &fast.store.output().replace(&fast.store.url, "http://127.0.0.1:1"));
+        let generator = Generator::until(now_ms(), WITH_KILLS.lines(), 5, "a");
+        let path = |file: u64| ground.log(&format!("{file}.log"));
+        for file in 0..WITH_KILLS.files {
+            let first = file * WITH_KILLS.lines_a_file;
+            generator.write_file(&path(file), first..first + WITH_KILLS.lines_a_file).unwrap();
+        }
+        let agent = ground.start(&[]);
+        for file in 0..WITH_KILLS.files {
+            wait_until("all files to be opened", || has_open(&agent, &path(file)).then_some(()));
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(queued_bytes(&ground), 0);
+        agent.kill_9();
+        configure(&ground, &service, &fast.store.output());
+        ground.run_once().expect_code(0);
+        fast.assert_each_once();
+        ground.assert_books_say_delivered(&service, WITH_KILLS.lines());
+    }
+
     /// A store that takes connections and answers nothing is no fault that a person must mend; but not for ever.
     #[test]
     fn a_line_that_waits_for_long_turns_health_red_until_it_is_delivered() {
@@ -260,9 +286,11 @@ mod docker {
     use super::*;
     use crate::store::address;
 
-    /// A container goes on writing while the store is away, and is removed before that is back. Needs Elasticsearch too.
+    /// A container is read and its lines are delivered; it goes on writing while the store is away, and is removed before
+    /// that is back. The agent is killed, stopped and started again meanwhile. Needs Elasticsearch too.
     #[test]
     fn containers_go_on_while_the_store_is_away() {
+        const BEFORE: u64 = 5_000;
         const WRITTEN: u64 = 30_000;
         let (engine, store) =
             (address("LOGFERRY_TEST_DOCKER"), Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
@@ -270,35 +298,102 @@ mod docker {
         let source =
             format!("[source.containers]\ntype = \"docker\"\nhost = \"{engine}\"\ncontainers = [\"{service}\"]\n\n");
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let away = store.output().replace(&store.url, "http://127.0.0.1:1");
-        ground.configure(&format!("[admin]\nlisten = \"{listen}\"\n\n{source}{away}"));
+        let there = format!("[admin]\nlisten = \"{listen}\"\n\n{source}{}", store.output());
+        let away = there.replace(&store.url, "http://127.0.0.1:1");
         // Its own folder: the agent writes its messages to the other.
         let other = Ground::new();
-        let read = || {
+        let counted = |what: &str| {
             let config = ground.path("agent.toml");
             let said = other.run_with_input(&["ledger", "--json", "-c", config.to_str().unwrap()], b"").stdout;
-            serde_json::from_str::<Value>(&said).unwrap()["store"]["containers"]["read"].as_u64()
+            serde_json::from_str::<Value>(&said).ok()?["store"]["containers"][what].as_u64()
         };
-        let agent = ground.start(&[]);
         let docker = |arguments: &[&str]| {
             let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         };
+        ground.configure(&there);
+        let agent = ground.start(&[]);
         // Each line is long enough for all of them to be more than the lanes hold in memory.
-        let script = format!(
-            "pad=$(printf %0600d 0); i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done"
-        );
+        let write =
+            |end: u64| format!("while [ $i -lt {end} ]; do printf 'seq-a-%07d %s%s\\n' $i $pad $i; i=$((i+1)); done");
+        let (first, rest) = (write(BEFORE), write(WRITTEN));
+        let wait = "while [ ! -e /go ]; do sleep 0.05; done";
+        let script = format!("pad=$(printf %0600d 0); i=0; {first}; {wait}; {rest}; sleep 600");
         let label = format!("logferry.service={service}");
-        docker(&["run", "--network", "none", "--name", &service, "--label", &label, "busybox:1", "sh", "-c", &script]);
-        wait_until("all to be read", || (read() == Some(WRITTEN)).then_some(()));
+        let run = ["run", "-d", "--network", "none", "--name", &service, "--label", &label, "busybox:1"];
+        docker(&[&run[..], &["sh", "-c", &script]].concat());
+        wait_until("the first to be delivered", || (counted("delivered") == Some(BEFORE)).then_some(()));
+        agent.kill_9();
+
+        ground.configure(&away);
+        let agent = ground.start(&[]);
+        docker(&["exec", &service, "sh", "-c", ": >/go"]);
+        wait_until("all to be read", || (counted("read") == Some(WRITTEN)).then_some(()));
         assert!(queued_bytes(&ground) > 0, "nothing is in the queue");
         docker(&["rm", "-f", &service]);
         agent.terminate().expect_code(0);
+        for end in [Agent::kill_9 as fn(Agent), |agent| drop(agent.terminate().expect_code(0))] {
+            let agent = ground.start(&[]);
+            wait_until("the next to know all", || (counted("read") == Some(WRITTEN)).then_some(()));
+            end(agent);
+        }
 
-        ground.configure(&format!("{source}{}", store.output()));
+        ground.configure(&there);
         ground.start(&["--once"]).wait_for(PATIENCE).expect_code(0);
         let mut checker = Checker::new("a", WRITTEN);
         store.each_page(&service, &mut |text| checker.scan(text));
         checker.assert_each_once();
+        ground.assert_books_say_delivered("containers", WRITTEN);
+    }
+
+    /// A container is renamed while the agent is dead, and its name is part of the index. What was sent just before the
+    /// kill goes where it went before, and so is known.
+    #[test]
+    fn a_container_that_is_renamed_between_a_kill_and_the_next_start_repeats_nothing() {
+        const WRITTEN: u64 = 60_000;
+        let (engine, store) =
+            (address("LOGFERRY_TEST_DOCKER"), Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
+        let (service, ground) = (unique("renamed"), Ground::new());
+        let label = format!("logferry.service={service}");
+        let source = format!("[source.containers]\ntype = \"docker\"\nhost = \"{engine}\"\nlabels = [\"{label}\"]\n\n");
+        // Small batches, so that some are under way at any moment.
+        let index = "index = \"logferry-{service_name}-{container_name}\"\nmax_records = 500\n";
+        ground.configure(&format!("{source}{}{index}", store.output()));
+        let docker = |arguments: &[&str]| {
+            let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let script =
+            format!("i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d\\n' $i; i=$((i+1)); done; sleep 600");
+        let name = |number: u64| format!("{service}-{number}");
+        docker(&[
+            "run",
+            "-d",
+            "--network",
+            "none",
+            "--name",
+            &name(0),
+            "--label",
+            &label,
+            "busybox:1",
+            "sh",
+            "-c",
+            &script,
+        ]);
+        for kill in 0..5 {
+            let agent = ground.start(&[]);
+            std::thread::sleep(Duration::from_millis(700));
+            agent.kill_9();
+            docker(&["rename", &name(kill), &name(kill + 1)]);
+        }
+        let last = format!("seq-a-{:07}\n", WRITTEN - 1);
+        wait_until("all to be written", || (docker(&["logs", "--tail", "1", &name(5)]) == last).then_some(()));
+        ground.start(&["--once", "--wait", "2m"]).wait_for(PATIENCE * 3).expect_code(0);
+        docker(&["rm", "-f", &name(5)]);
+        let mut checker = Checker::new("a", WRITTEN);
+        store.each_page(&service, &mut |text| checker.scan(text));
+        checker.assert_each_once();
+        ground.assert_books_say_delivered("containers", WRITTEN);
     }
 }

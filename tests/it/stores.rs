@@ -39,6 +39,16 @@ fn arrive_once(store: &Store) {
 
     ground.run_once().expect_code(0);
     check_all(store, &service, LINES);
+    check_books(&ground, &service);
+}
+
+/// All lines of all files are in the agent's books as delivered.
+#[track_caller]
+fn check_books(ground: &Ground, service: &str) {
+    let files =
+        std::fs::read_dir(ground.path("logs")).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let lines = files.map(|bytes| bytes.split_inclusive(|&byte| byte == b'\n').count() as u64).sum();
+    ground.assert_books_say_delivered(service, lines);
 }
 
 fn check_all(store: &Store, service: &str, count: u64) -> HashMap<u64, Value> {
@@ -126,6 +136,7 @@ fn real_files_arrive(store: &Store) {
     ground.run_once().expect_code(0);
     let records = store.records(&service);
     assert_eq!(records.len(), usize::try_from(total).unwrap(), "records and lines");
+    check_books(&ground, &service);
     for record in &records {
         *expected.entry(record["message"].as_str().unwrap().to_owned()).or_default() -= 1;
     }
@@ -169,6 +180,7 @@ fn refused_are_rewrapped(store: &Store) {
     assert!(marked == 10 || store.kind == "loki", "{marked} marked as refused");
     ground.run_once().expect_code(0);
     check_all(store, &service, 300);
+    check_books(&ground, &service);
 }
 
 /// `kill -9` ten times while it reads and sends, then one run to the end: nothing missing, nothing twice.
@@ -191,6 +203,7 @@ fn survive_kills(store: &Store) {
     }
     ground.run_once().expect_code(0);
     check_labels(store, &service, &labels, 0..FILE_LINES);
+    check_books(&ground, &service);
     assert!(ended_early < 8, "{ended_early} of 10 runs had ended before they were killed: too few lines");
 }
 
@@ -220,6 +233,7 @@ fn follow_live(store: &Store) {
     });
     agent.terminate().expect_code(0);
     check_all(store, &service, 500);
+    check_books(&ground, &service);
 }
 
 /// These tests see every record, over several pages, and a repetition among them.

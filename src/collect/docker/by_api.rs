@@ -1,12 +1,14 @@
 //! One container's log through the engine's API: a body at a time, and a watchdog over it, because the engine's follow
 //! may hang when it rotates a file. Joins no lines and asks for nothing else; `follow` decides when.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use tokio::time::{Instant, sleep};
 
 use super::api::{Error, Wanted, short};
@@ -79,19 +81,13 @@ impl Follower {
                 }
                 frame = body.frame() => {
                     is_quiet = false;
-                    let Some(frame) = frame else { return Ok(self.end_of_body()) };
-                    let frame = frame.map_err(|error| broken(&error))?;
-                    let Some(data) = frame.data_ref() else { continue };
-                    let has_lines = self.push(data)?;
-                    if !self.deliver().await {
-                        return Ok(Ended::Stopped);
-                    }
-                    if has_lines && !is_gathering {
-                        is_gathering = true;
-                        gather.as_mut().reset(Instant::now() + GATHER);
-                    }
-                    if self.has_lost_place(false) {
-                        return Ok(Ended::Left);
+                    match self.take(frame).await? {
+                        ControlFlow::Break(ended) => return Ok(ended),
+                        ControlFlow::Continue(has_lines) if has_lines && !is_gathering => {
+                            is_gathering = true;
+                            gather.as_mut().reset(Instant::now() + GATHER);
+                        }
+                        ControlFlow::Continue(_) => {}
                     }
                 }
                 () = &mut still => {
@@ -111,6 +107,21 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Takes a frame of the body, or its end. Goes on: whether lines wait to be handed on.
+    async fn take(&mut self, frame: Option<hyper::Result<Frame<Bytes>>>) -> Result<ControlFlow<Ended, bool>, Error> {
+        let Some(frame) = frame else { return Ok(ControlFlow::Break(self.end_of_body())) };
+        let frame = frame.map_err(|error| broken(&error))?;
+        let Some(data) = frame.data_ref() else { return Ok(ControlFlow::Continue(false)) };
+        let has_lines = self.push(data)?;
+        Ok(if !self.deliver().await {
+            ControlFlow::Break(Ended::Stopped)
+        } else if self.has_lost_place(false) {
+            ControlFlow::Break(Ended::Left)
+        } else {
+            ControlFlow::Continue(has_lines)
+        })
     }
 
     /// Takes bytes; whether lines wait to be handed on.

@@ -8,6 +8,7 @@
 //!                                         with `compress` .1 is then copied to .1.gz and removed
 //! ```
 
+use std::cmp::Reverse;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -27,10 +28,13 @@ pub fn open_all(path: &Path) -> io::Result<Vec<LogFile>> {
     for _ in 0..ATTEMPTS {
         let newest = LogFile::open(path, 0, false)?;
         let key = newest.key;
-        let rotated = open_rotated(path, newest);
+        let mut files = vec![newest];
+        // A look may pass over a file that is renamed meanwhile; two do not, for a rotation renames each file once.
+        let looked = open_rotated(path, &mut files).and_then(|()| open_rotated(path, &mut files));
         // A file that is gone was just renamed or compressed.
-        if !matches!(&rotated, Err(error) if error.kind() == io::ErrorKind::NotFound) && key_at(path)? == key {
-            return rotated;
+        if !matches!(&looked, Err(error) if error.kind() == io::ErrorKind::NotFound) && key_at(path)? == key {
+            files.sort_by_key(|file| Reverse(file.number));
+            return looked.map(|()| files);
         }
     }
     Err(io::Error::new(io::ErrorKind::ResourceBusy, "its files are rotated faster than they can be opened"))
@@ -48,19 +52,22 @@ fn key(metadata: &Metadata) -> Key {
     (metadata.dev(), metadata.ino())
 }
 
-fn open_rotated(path: &Path, newest: LogFile) -> io::Result<Vec<LogFile>> {
-    let mut files = vec![newest];
+/// Adds those that are not among `files`.
+fn open_rotated(path: &Path, files: &mut Vec<LogFile>) -> io::Result<()> {
     for (number, is_zipped) in rotated(path)? {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{number}{}", if is_zipped { ".gz" } else { "" }));
-        let file = LogFile::open(Path::new(&name), number, is_zipped)?;
+        let (name, is_open) = (Path::new(&name), |key: Key| files.iter().any(|one| one.key == key));
         // Opened under its name before, and renamed meanwhile.
-        if files.iter().all(|one| one.key != file.key) {
+        if is_open(key_at(name)?) {
+            continue;
+        }
+        let file = LogFile::open(name, number, is_zipped)?;
+        if !is_open(file.key) {
             files.push(file);
         }
     }
-    files.reverse();
-    Ok(files)
+    Ok(())
 }
 
 /// Numbers of the rotated files, the youngest first, and whether they are compressed. While one is being compressed only
@@ -291,6 +298,42 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert_eq!(open_all(&path).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    /// C7: as the engine rotates, from the oldest on, one name after the other.
+    fn rotate(path: &Path, files: u32, text: &str) {
+        let name = |number: u32| path.with_extension(format!("log.{number}"));
+        (1..files).rev().for_each(|number| std::fs::rename(name(number), name(number + 1)).unwrap());
+        std::fs::rename(path, name(1)).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn files_that_are_renamed_meanwhile_are_all_found() {
+        const ROTATIONS: u32 = 200;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x-json.log");
+        std::fs::write(&path, "0").unwrap();
+        (1..ROTATIONS).for_each(|number| rotate(&path, number, &number.to_string()));
+        std::thread::scope(|scope| {
+            let rotating = scope.spawn(|| {
+                for number in ROTATIONS..2 * ROTATIONS {
+                    rotate(&path, number, &number.to_string());
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            let mut times = 0;
+            while !rotating.is_finished() {
+                // Rotated all the time, or just between a rename and the next: that is said, and tried again.
+                let Ok(mut files) = open_all(&path) else { continue };
+                let numbers: Vec<u32> =
+                    files.iter_mut().filter_map(|file| read_all(file, 100, 0).parse().ok()).collect();
+                let gap = numbers.windows(2).find(|pair| pair[0] + 1 != pair[1]);
+                assert_eq!((gap, numbers.first()), (None, Some(&0)));
+                times += 1;
+            }
+            assert!(times > 10, "{times}");
+        });
     }
 
     #[test]

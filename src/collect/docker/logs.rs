@@ -10,7 +10,7 @@ use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
 use super::seen::Seen;
 use crate::base::chunk::{Chunk, Line, offset};
 use crate::base::clock;
-use crate::base::source::{Cursor, Note, Position, Resume, Source, fingerprint};
+use crate::base::source::{Cursor, Names, Note, Position, Resume, Source, fingerprint};
 
 /// A chunk is closed at this size. Also how much of one stream may pass before the other, silent one is noted to be as
 /// far: so much is read again in vain at most, when the agent starts anew.
@@ -61,12 +61,14 @@ struct StreamLog {
 }
 
 /// What a chunk is given with its first line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 struct Begun {
     seen_ms: i64,
     replayed: bool,
     /// End of the note that it belongs to.
     note_end: Option<u64>,
+    /// The container's names then.
+    names: Option<Names>,
 }
 
 /// A line whose end has not come.
@@ -308,12 +310,14 @@ impl StreamLog {
         let has_return = !is_cut && self.bytes.len() > line.start && self.bytes.last() == Some(&b'\r');
         let end = self.bytes.len() - usize::from(has_return);
         let position = Position { at: line.ns, tie: low_half(fingerprint(&self.bytes[line.start..end])) };
-        let begun = self.note_at(line.ns);
-        let start = self.place(line.start, begun);
+        let last_ns = self.seen.last_ns();
         if !self.seen.admit(position) {
-            self.bytes.truncate(start);
+            self.bytes.truncate(line.start);
             return;
         }
+        let is_set_back = last_ns.is_some_and(|last_ns| self.pass_set_back(last_ns, line.ns));
+        let begun = self.note_at(line.ns);
+        let start = self.place(line.start, begun.as_ref(), is_set_back);
         self.read_to_ns = Some(line.ns);
         if self.lines.is_empty() {
             self.begun = begun.unwrap_or_else(|| Begun { seen_ms: clock::now_ms(), ..Begun::default() });
@@ -334,6 +338,16 @@ impl StreamLog {
         }
     }
 
+    /// Whether the clock was set back between two lines of these times. A piece ends there, so that the times of its first
+    /// and last line say what lies in it; and so does the note of the one that was read before a crash.
+    fn pass_set_back(&mut self, last_ns: u64, ns: u64) -> bool {
+        let is_set_back = ns < last_ns;
+        if is_set_back && self.notes.front().is_some_and(|note| note.end == last_ns) {
+            self.notes.pop_front();
+        }
+        is_set_back
+    }
+
     /// What a chunk begins with that was, or may have been, read before a crash. `None`: a new one.
     fn note_at(&mut self, ns: u64) -> Option<Begun> {
         while self.notes.front().is_some_and(|note| note.end < ns) {
@@ -342,13 +356,15 @@ impl StreamLog {
         let note = self.notes.front()?;
         let is_within = note.start <= ns;
         let seen_ms = if is_within { note.seen_ms } else { clock::now_ms() };
-        Some(Begun { seen_ms, replayed: true, note_end: is_within.then_some(note.end) })
+        let names = note.names.clone().filter(|_| is_within);
+        Some(Begun { seen_ms, replayed: true, note_end: is_within.then_some(note.end), names })
     }
 
     /// Closes the open chunk before a line that belongs to another piece. Returns where the line starts now.
-    fn place(&mut self, start: usize, begun: Option<Begun>) -> usize {
-        let is_same = |begun: Begun| self.begun.replayed == begun.replayed && self.begun.note_end == begun.note_end;
-        if self.lines.is_empty() || is_same(begun.unwrap_or_default()) {
+    fn place(&mut self, start: usize, begun: Option<&Begun>, is_set_back: bool) -> usize {
+        let piece = |begun: &Begun| (begun.replayed, begun.note_end);
+        let is_same = piece(&self.begun) == begun.map_or((false, None), piece);
+        if self.lines.is_empty() || (is_same && !is_set_back) {
             return start;
         }
         let text = self.bytes.split_off(start);
@@ -378,8 +394,9 @@ impl StreamLog {
         let unfinished = self.unfinished.as_mut().map(|line| std::mem::take(&mut line.start));
         let rest = unfinished.map(|start| self.bytes.split_off(start)).unwrap_or_default();
         self.passed_bytes = 0;
+        let names = self.begun.names.as_ref().filter(|names| self.source.names().as_ref() != Some(names));
         self.ready.push(Chunk {
-            source: Arc::clone(&self.source),
+            source: names.map_or_else(|| Arc::clone(&self.source), |names| Arc::new(self.source.named(names))),
             generation: self.generation,
             bytes: std::mem::replace(&mut self.bytes, rest),
             lines: std::mem::take(&mut self.lines),

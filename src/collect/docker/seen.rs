@@ -104,6 +104,11 @@ impl Seen {
         self.recent.iter().copied().collect()
     }
 
+    /// The time of the last new line, in ns since 1970.
+    pub fn last_ns(&self) -> Option<u64> {
+        self.recent.back().map(|position| position.at)
+    }
+
     /// Whether one of the remembered lines has this time.
     pub fn has_time(&self, ns: u64) -> bool {
         self.recent.iter().any(|position| position.at == ns)

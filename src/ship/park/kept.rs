@@ -18,8 +18,9 @@ use super::ParkedRecord;
 use crate::base::json;
 use crate::output::Place;
 
-/// A parked record.
+/// A parked record. One with more in it than this is of a newer agent: left alone, as all that is none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Kept {
     /// Tells it from all others of its output.
     pub id: String,

@@ -70,6 +70,51 @@ fn records_are_kept_whole_up_to_the_limit() {
     assert_eq!(ids(&parked), "23", "what was dropped makes room at once");
 }
 
+/// The file as the first agents write it, `fixtures/v1.ndjson`: read, and still written to the byte.
+#[test]
+fn the_oldest_file_is_read_and_is_what_is_written() {
+    let fixture = include_str!("fixtures/v1.ndjson");
+    let folder = tempfile::tempdir().unwrap();
+    let records = [
+        refused("1", "too \"odd\"", r#"{"a":1.50,"a":2}"#),
+        refused("2", "no object", "plain text\n\u{e9}"),
+        entry("3", "a line"),
+        entry("4", r#"{"b":12345678901234567890}"#),
+    ];
+    let parked = Parked::new("store", folder.path(), 10_000);
+    parked.append(&records, 7).unwrap();
+    assert_eq!(text(folder.path()), fixture, "a change of what is written needs a fixture more");
+
+    fs::write(path(folder.path()), fixture).unwrap();
+    let mut read = Vec::new();
+    assert_eq!(parked.each(&mut |kept| read.push(kept)).unwrap(), 0);
+    for (kept, record) in read.iter().zip(&records) {
+        let told = (&kept.id, &kept.source, &kept.reason, kept.time_ms, kept.output.as_str());
+        assert_eq!(told, (&record.id, &record.source, &record.reason, 7, "store"));
+        assert_eq!(
+            (kept.place(), kept.text().map(String::into_bytes)),
+            (Some(record.place.clone()), Some(record.document.clone()))
+        );
+    }
+    assert_eq!(read.len(), records.len());
+}
+
+/// What a newer agent notes more of a record would be lost if an older one wrote it anew.
+#[test]
+fn records_of_a_newer_agent_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let parked = filled(folder.path(), &["1", "2"]);
+    let newer =
+        text(folder.path()).lines().next().unwrap().replace("{\"id\":\"1\"", "{\"id\":\"9\",\"more\":true") + "\n";
+    fs::write(path(folder.path()), format!("{newer}{}", text(folder.path()))).unwrap();
+    let mut seen = Vec::new();
+    assert_eq!(parked.each(&mut |kept| seen.push(kept.id)).unwrap(), 1, "told as a line that cannot be read");
+    assert_eq!(seen, ["1", "2"]);
+    assert_eq!(parked.remove(&only(&["1"])).unwrap(), 1);
+    assert_eq!(parked.remove(&Selection::default()).unwrap(), 1);
+    assert_eq!(text(folder.path()), newer);
+}
+
 /// What is read back is what was to be sent, byte for byte.
 #[test]
 fn documents_and_places_come_back_as_they_were() {

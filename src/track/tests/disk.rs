@@ -54,14 +54,20 @@ fn a_damaged_or_newer_checkpoint_is_refused_and_left_alone() {
     let whole = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     let cut_short = (0..whole.len()).step_by(7).map(|len| whole[..len].to_owned());
     let zeros_at_its_end = format!("{}{}", &whole[..whole.len() / 2], "\0".repeat(whole.len() / 2));
-    let others =
-        ["", "{", "\0\0\0", "{}", "[]", "null", r#"{"version":"1"}"#, r#"{"version":2,"notes":0,"sources":[]}"#];
+    let newer = [r#"{"version":2,"notes":0,"sources":[]}"#, r#"{"version":5000000000,"all":"other"}"#];
+    let others = ["", "{", "\0\0\0", "{}", "[]", "null", r#"{"version":"1"}"#, newer[0], newer[1]];
     for content in others.map(str::to_owned).into_iter().chain(cut_short).chain([zeros_at_its_end]) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.json");
         std::fs::write(&path, &content).unwrap();
         let refused = Tracker::open(Some(folder.path()));
-        assert!(matches!(refused, Err(Error::Damaged { .. })), "{content:?}");
+        let error = refused.unwrap_err();
+        match newer.contains(&content.as_str()) {
+            true => assert!(matches!(error, Error::Newer { version: 2 | 5_000_000_000, .. }), "{content:?}"),
+            false => assert!(matches!(error, Error::Damaged { .. }), "{content:?}"),
+        }
+        assert!(error.hint().is_some_and(|hint| hint.contains("move its folder away")));
+        assert!(check(folder.path()).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is begun beside it");
     }

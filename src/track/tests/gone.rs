@@ -94,7 +94,7 @@ fn a_file_is_forgotten_when_it_is_long_gone_and_settled() {
         happen(&tracker, later);
         tracker.forget(keep_ms, later);
         tracker.settle(Vec::new(), None);
-        tracker.save().unwrap();
+        save_twice(&tracker);
         assert_eq!(delivered(&tracker), 1, "{name}");
         drop(tracker);
         assert_eq!(absent(&open(folder.path()), later).len(), usize::from(is_known), "{name}");
@@ -121,6 +121,8 @@ fn a_finished_source_is_let_go_when_settled_and_its_counts_are_kept() {
     let text = || std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     assert!(text().contains("app.log"), "not while a chunk is in flight");
     settle(&tracker, 0);
+    tracker.save().unwrap();
+    assert!(text().contains("app.log"), "nor before the queues have forgotten it");
     tracker.save().unwrap();
     assert!(!text().contains("app.log"));
     drop(tracker);
@@ -161,7 +163,7 @@ fn a_container_that_is_gone_is_forgotten_when_settled_and_its_counts_are_kept() 
     let unread = tracker.forget_containers("boxes", |id| id == "here");
     assert_eq!(unread.into_iter().collect::<Vec<_>>(), ["unsettled"]);
     assert!(tracker.forget_containers("boxes", |id| id == "here").is_empty(), "told once");
-    tracker.save().unwrap();
+    save_twice(&tracker);
     let is_saved = names.map(|name| text().contains(&format!("\"{name}\"")));
     assert_eq!(is_saved, [false, false, true], "{}", text());
     assert_eq!(delivered(&open(folder.path())), 2);

@@ -1,14 +1,16 @@
 //! The tracker through its door: crash after each step, and what the next run is told.
 
 mod disk;
+mod fixture;
 mod gone;
 mod queued;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
-use crate::base::source::{Position, Stream, fingerprint};
+use crate::base::source::{Kind, Names, Position, Source, Stream, fingerprint};
 
 const HEAD: &[u8] = b"first line\n";
 
@@ -52,6 +54,11 @@ fn piece(start: u64, seen_ms: i64) -> Chunk {
 fn settle(tracker: &Tracker, seq: u64) {
     let counts = Counts { read: 1, delivered: 1, ..Counts::default() };
     tracker.settle(vec![Settlement { source: SourceId::new(7), seq, counts }], None);
+}
+
+/// A source that is over is let go with the second checkpoint.
+fn save_twice(tracker: &Tracker) {
+    (0..2).for_each(|_| tracker.save().unwrap());
 }
 
 /// Records delivered, over all sources and runs.
@@ -161,8 +168,9 @@ fn a_file_is_known_again_or_not() {
     }
 }
 
+/// Two of them, and no checkpoint between.
 #[test]
-fn a_truncation_seen_while_reading_is_known_after_a_crash() {
+fn truncations_seen_while_reading_are_known_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = open(folder.path());
     resume(&tracker);
@@ -170,14 +178,15 @@ fn a_truncation_seen_while_reading_is_known_after_a_crash() {
     settle(&tracker, 0);
     tracker.save().unwrap();
     tracker.identify(SourceId::new(7), &identity(b"other"), 1).unwrap();
-    let mut after = piece(0, 2);
-    after.generation = 1;
-    tracker.begin(&after).unwrap();
+    tracker.begin(&Chunk { generation: 1, ..piece(0, 2) }).unwrap();
+    tracker.identify(SourceId::new(7), &identity(b"third"), 2).unwrap();
+    tracker.begin(&Chunk { generation: 2, ..piece(0, 3) }).unwrap();
     drop(tracker);
 
-    let resumed = find(&open(folder.path()), &identity(b"other"), b"other", 7);
-    assert_eq!((resumed.generation, resumed.replay.len()), (1, 1));
-    assert_eq!(resumed.replay[0].generation, 1);
+    let resumed = find(&open(folder.path()), &identity(b"third"), b"third", 7);
+    // The first of them is to be counted as lost.
+    let replay: Vec<_> = resumed.replay.iter().map(|note| note.generation).collect();
+    assert_eq!((resumed.generation, replay), (2, vec![1, 2]));
 }
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -232,22 +241,24 @@ fn the_ledger_adds_up_and_goes_on_after_a_crash() {
         settle(&tracker, seq);
     }
     tracker.finish(SourceId::new(7));
-    tracker.save().unwrap();
+    save_twice(&tracker);
     assert_eq!(said(&tracker.ledger()), (3, 2, 1, 0, 5));
     assert_eq!(said(&saved_ledger(state_dir.path()).unwrap()["store"]), (3, 2, 1, 0, 5), "the source is let go");
     assert_eq!(saved_ledger(&state_dir.path().join("none")).unwrap(), Ledger::new());
 }
 
+/// The standard output of a container.
+fn resume_container(tracker: &Tracker) -> Resume {
+    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+    tracker.resume("app", &seen, SourceId::new(7), 1).unwrap()
+}
+
 #[test]
 fn a_container_goes_on_right_after_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
-    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let find = |tracker: &Tracker| {
-        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
-        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
-    };
     let tracker = open(folder.path());
-    find(&tracker);
+    resume_container(&tracker);
     for at in 1..=3 {
         let mut chunk = piece(at, 1);
         chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
@@ -256,9 +267,30 @@ fn a_container_goes_on_right_after_its_cursor() {
     settle(&tracker, 0);
     tracker.save().unwrap();
     drop(tracker);
-    let resumed = find(&open(folder.path()));
+    let resumed = resume_container(&open(folder.path()));
     assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
     assert_eq!(resumed.replay.len(), 2);
+}
+
+/// Each chunk of a container has the names that it was read under, also in notes that are written anew.
+#[test]
+fn names_of_a_container_are_noted_with_each_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    resume_container(&tracker);
+    for (at, name) in (1..).zip(["one", "two", "three"]) {
+        let mut chunk = piece(at, 1);
+        let names = Names { container: name.into(), service: "shop".into() };
+        chunk.source = Arc::new(Source { kind: Kind::Docker, ..chunk.source.named(&names) });
+        chunk.cursor = Cursor::Docker { time_ns: at, recent: Vec::new() };
+        tracker.begin(&chunk).unwrap();
+    }
+    for _ in 0..2 {
+        let names = |note: &Note| note.names.clone().unwrap().container;
+        let tracker = open(folder.path());
+        assert_eq!(resume_container(&tracker).replay.iter().map(names).collect::<Vec<_>>(), ["one", "two", "three"]);
+        tracker.save().unwrap();
+    }
 }
 
 #[test]

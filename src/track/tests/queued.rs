@@ -3,12 +3,10 @@
 use super::*;
 use crate::base::batch::Span;
 
-const WEB: SourceId = SourceId::new(7);
-
 /// A chunk of a container at `at`, as a queue has it.
 fn queued(chunk: &Chunk) -> Queued {
     let (source, generation) = (chunk.source.id, chunk.generation);
-    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms };
+    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms, names: None };
     Queued { note, cursor: chunk.cursor.clone(), lines: 1, bytes: 10 }
 }
 
@@ -19,12 +17,6 @@ fn said(at: u64, seen_ms: i64) -> Chunk {
     chunk.end = at;
     chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: u32::try_from(seen_ms).unwrap() }] };
     chunk
-}
-
-fn resume_container(tracker: &Tracker) -> Resume {
-    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    tracker.resume("app", &seen, WEB, 1).unwrap()
 }
 
 /// A run that reads a container's lines at these seconds and delivers the first `settled`. The notes stay, as they do
@@ -75,6 +67,17 @@ fn what_a_container_wrote_just_before_holds_up_nothing_that_is_queued() {
     }
 }
 
+/// A crash between checkpoint and queue, of a container whose clock stands: what is settled is not counted again.
+#[test]
+fn of_chunks_of_one_moment_the_one_with_the_cursor_is_the_last_that_is_settled() {
+    for settled in 0..=3 {
+        let folder = tempfile::tempdir().unwrap();
+        let queued = run_that_read(folder.path(), &[2, 2, 2], settled);
+        let expected: Vec<_> = (0..3).map(|index: usize| index.checked_sub(settled).map(|seq| seq as u64)).collect();
+        assert_eq!(open_with(folder.path(), &queued).1, expected, "{settled} settled");
+    }
+}
+
 #[test]
 fn what_is_queued_of_a_container_that_was_removed_waits_and_is_counted() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +91,7 @@ fn what_is_queued_of_a_container_that_was_removed_waits_and_is_counted() {
     let (tracker, _) = open_with(folder.path(), &queued[2..]);
     tracker.forget_containers("app", |_| false);
     (0..2).for_each(|seq| settle(&tracker, seq));
-    tracker.save().unwrap();
+    save_twice(&tracker);
     assert_eq!(delivered(&tracker), 4);
     let text = std::fs::read_to_string(folder.path().join("checkpoint.json")).unwrap();
     assert!(!text.contains("\"c1\""), "let go when all is settled: {text}");
@@ -102,6 +105,22 @@ fn of_a_container_that_was_removed_only_what_is_neither_delivered_nor_queued_is_
         let queued = run_that_read(folder.path(), &[1, 2], settled);
         let (tracker, _) = open_with(folder.path(), &queued[queue]);
         assert_eq!(!tracker.forget_containers("app", |_| false).is_empty(), is_missed, "{settled} settled");
+    }
+}
+
+/// A crash after the checkpoint that settles it, before its queue has forgotten it; and again.
+#[test]
+fn what_is_settled_of_a_source_that_has_ended_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &Identity::Stdin { began_ns: 1 }, HEAD, 7);
+    let queued = queued_of(&tracker)(&piece(0, 1));
+    tracker.finish(SourceId::new(7));
+    settle(&tracker, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+    for start in 1..=3 {
+        assert_eq!(open_with(folder.path(), std::slice::from_ref(&queued)).1, [None], "start {start}");
     }
 }
 
@@ -148,4 +167,19 @@ fn what_is_in_the_queue_twice_is_sent_once() {
     let queued = run_that_read(folder.path(), &[1, 2, 3], 0);
     let twice = [&queued[1..], &queued[..]].concat();
     assert_eq!(open_with(folder.path(), &twice).1, [None, None, Some(0), Some(1), Some(2)]);
+}
+
+/// Of a file that is gone, what the queue has behind a hole is sent: only the hole is lost.
+#[test]
+fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &identity(HEAD), HEAD, 7);
+    tracker.saw(std::iter::once((SourceId::new(7), Some(40))), 1);
+    let batches: Vec<_> = [0, 10, 20, 30].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
+    tracker.save().unwrap();
+    drop(tracker);
+    let (tracker, seqs) = open_with(folder.path(), &[&batches[..1], &batches[2..3]].concat());
+    assert_eq!(seqs, [Some(0), Some(Span::SETTLED)]);
+    assert_eq!(tracker.miss(SourceId::new(7)), 20);
 }

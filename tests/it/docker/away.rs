@@ -7,7 +7,7 @@ use super::{
     Engine, LOAD, assert_as_the_files_have_it, assert_each_once, assert_load_is_whole, delivered, end_load, finish,
     print, records_at_least, wait_for_lines,
 };
-use crate::harness::{Ground, wait_until};
+use crate::harness::wait_until;
 
 /// The agent is killed under load and comes back after a while.
 fn is_away_under_load(way: &str, options: &[&str], length: Duration) {
@@ -115,11 +115,5 @@ fn a_container_that_was_removed_while_the_agent_was_away_is_forgotten() {
     agent.terminate().expect_code(0);
     assert!(saved().contains(&kept));
     assert_each_once(&ground, 20);
-    assert_eq!(delivered_of_ledger(&ground), 20);
-}
-
-fn delivered_of_ledger(ground: &Ground) -> u64 {
-    let ledger = ground.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
-    let ledger: serde_json::Value = serde_json::from_str(&ledger).unwrap();
-    ledger["store"]["box"]["delivered"].as_u64().unwrap()
+    assert_eq!(ground.books("store", "box").delivered, 20);
 }

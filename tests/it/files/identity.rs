@@ -39,13 +39,6 @@ fn compress(path: &Path, packed: &Path) {
     fs::remove_file(path).unwrap();
 }
 
-/// What the ledger of the output `store` says of the source `app`.
-fn ledger(ground: &Ground, field: &str) -> u64 {
-    let said = ground.run_with_input(&["ledger", "--json", "-c", "agent.toml"], b"").expect_code(0).stdout;
-    let ledger: Value = serde_json::from_str(&said).unwrap();
-    ledger["store"]["app"][field].as_u64().unwrap_or(0)
-}
-
 /// A13: renamed, while the agent is away, to a name that no glob matches: the rest is read, and what its writer still
 /// adds. Small files (A10) are no exception.
 #[test]
@@ -124,7 +117,7 @@ fn what_vanishes_unread_while_away_is_counted_once() {
             let finished = ground.run_once().expect_code(if round == 0 { 2 } else { 0 });
             let told = finished.stderr.matches(&format!("{} bytes", text.len())).count();
             assert_eq!(told, usize::from(round == 0), "{way}: {}", finished.stderr);
-            assert_eq!(ledger(&ground, "lost_bytes"), text.len() as u64, "{way}");
+            assert_eq!(ground.books("store", "app").lost_bytes, text.len() as u64, "{way}");
         }
     }
 }
@@ -144,7 +137,7 @@ fn a_file_that_is_gone_is_forgotten() {
     ground.run_once().expect_code(0);
     let checkpoint = fs::read_to_string(ground.path("state/outputs/store/checkpoint.json")).unwrap();
     assert!(checkpoint.contains("here.log") && !checkpoint.contains("gone.log"), "{checkpoint}");
-    assert_eq!((ledger(&ground, "delivered"), ledger(&ground, "lost_bytes")), (2, 0));
+    ground.assert_books_say_delivered("app", 2);
     ground.run_once().expect_code(0);
     assert_eq!(messages(&ground), ["one", "one"]);
 }
