@@ -152,7 +152,12 @@ struct Names {
     width: usize,
     /// Of two that end at one place the earlier counts.
     names: Vec<Name>,
+    /// A bit for each three letters that a name may end with, five bits of each: most words are passed over by these.
+    endings: Box<[u64; ENDINGS / 64]>,
 }
+
+/// How many endings can be told apart.
+const ENDINGS: usize = 1 << 15;
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
@@ -174,12 +179,14 @@ impl Names {
             }
         }
         let width = usize::from(width);
-        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new() };
+        let endings = Box::new([0; ENDINGS / 64]);
+        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new(), endings };
         all.iter().for_each(|(name, anywhere, kind)| tree.insert(name, Name { anywhere: *anywhere, kind: *kind }));
         tree
     }
 
     fn insert(&mut self, name: &[u8], named: Name) {
+        self.insert_ending(name);
         let mut node = 0;
         for byte in name.iter().rev() {
             let place = node + usize::from(self.letters[usize::from(*byte)]);
@@ -197,8 +204,37 @@ impl Names {
         }
     }
 
+    /// Before a short name may stand anything.
+    fn insert_ending(&mut self, name: &[u8]) {
+        let letter = |from_end| name.iter().nth_back(from_end).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+        for third in letter(2) {
+            for second in letter(1) {
+                for last in letter(0) {
+                    let ending = ending([third, second, last]);
+                    self.endings[ending / 64] |= 1 << (ending % 64);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn may_end(&self, bytes: &[u8]) -> bool {
+        let ending = match bytes {
+            [.., third, second, last] if !is_separator(*third) && !is_separator(*second) => {
+                ending([*third, *second, *last])
+            }
+            _ => {
+                let mut letters = bytes.iter().rev().filter(|byte| !is_separator(**byte));
+                let [Some(last), Some(second), Some(third)] = std::array::from_fn(|_| letters.next()) else {
+                    return true;
+                };
+                ending([*third, *second, *last])
+            }
+        };
+        self.endings[ending / 64] & 1 << (ending % 64) != 0
+    }
+
     /// The name that ends with `bytes`.
-    #[inline]
     fn at_end(&self, bytes: &[u8]) -> Option<Name> {
         let (mut node, mut found) = (0, 0);
         for (at, byte) in bytes.iter().enumerate().rev() {
@@ -241,15 +277,16 @@ impl Keys {
 
     /// The kind of the name that ends at `end`, if it is one of these. A single digit after it (`password2`) does not
     /// count.
-    #[inline]
     pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
-        let mut name = bytes.get(..end)?;
-        if name.last()?.is_ascii_digit() {
-            name = &name[..end - 1];
-            name.last().filter(|before| before.is_ascii_alphabetic())?;
-        }
+        let name = bytes.get(..end).and_then(without_digit).filter(|name| self.names.may_end(name))?;
         let found = self.names.at_end(name)?;
         (!self.is_excepted(name)).then_some(found.kind)
+    }
+
+    /// Whether `bytes` may end with one of the names.
+    #[inline(always)]
+    pub(super) fn may_end(&self, bytes: &[u8]) -> bool {
+        without_digit(bytes).is_some_and(|name| self.names.may_end(name))
     }
 
     fn is_excepted(&self, bytes: &[u8]) -> bool {
@@ -258,6 +295,21 @@ impl Keys {
         };
         self.except.iter().any(|name| starts_at(bytes, bytes.len(), name).is_some_and(stands_alone))
     }
+}
+
+/// A name without the digit after it; longer numbers are of no name.
+#[inline(always)]
+fn without_digit(name: &[u8]) -> Option<&[u8]> {
+    match name {
+        [name @ .., last] if last.is_ascii_digit() => name.last()?.is_ascii_alphabetic().then_some(name),
+        _ => (!name.is_empty()).then_some(name),
+    }
+}
+
+/// The cases of ASCII letters are the same in the lower five bits.
+#[inline(always)]
+const fn ending([third, second, last]: [u8; 3]) -> usize {
+    (third as usize & 31) << 10 | (second as usize & 31) << 5 | last as usize & 31
 }
 
 /// Lower case, without separators.
@@ -314,7 +366,9 @@ mod tests {
             // Of two equal names the tree keeps the first.
             let mut seen = std::collections::BTreeSet::new();
             let expected = all.iter().filter(|(name, ..)| seen.insert(name.clone())).find(is_at_end);
-            let found = Names::new(&all).at_end(bytes);
+            let names = Names::new(&all);
+            let found = names.at_end(bytes);
+            prop_assert!(found.is_none() || names.may_end(bytes));
             prop_assert_eq!(found.map(|name| name.anywhere), expected.map(|(_, anywhere, _)| *anywhere));
         }
     }

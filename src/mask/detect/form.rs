@@ -6,6 +6,7 @@ use super::edges::{follows_escape, is_word, starts_word};
 use super::near::{NEAR, Near};
 use super::scan::{self, FEWEST_DIGITS, FEWEST_WORD_DIGITS, Place, SHORTEST_WORD, Sign};
 use super::{Found, Miss, Set, Why};
+use crate::base::chunk::offset;
 
 /// No form has more digits in a row.
 const LONGEST_RUN: usize = 20;
@@ -51,10 +52,16 @@ pub(super) struct Forms {
     rows: Set,
     /// Those that are told by a stretch, by the length of its first run of digits and what follows that.
     stretches: [[Vec<Form>; FOLLOWERS]; LONGEST_RUN + 1],
+    /// How many digits there are at least in what a run of such a length may begin, before such a byte.
+    fewest: [[usize; FOLLOWERS]; LONGEST_RUN + 1],
     /// Those that are told by a word of digits alone, by its length.
     numbers: [Vec<Form>; LONGEST + 1],
     /// Those that are told by another word.
     words: [Vec<Form>; LONGEST + 1],
+    /// How many digits a stretch has at least that tells of anything.
+    least_digits: u32,
+    /// A bit for each length of words of digits, and of other words, that tell of anything.
+    lengths: (u64, u64),
     /// With how many digits a stretch has at least, from where it begins.
     of_stretches: Vec<(usize, Free)>,
     of_codes: Vec<Free>,
@@ -71,8 +78,10 @@ struct Form {
     anchor: usize,
     /// It has nothing but digits.
     is_bare: bool,
-    /// So many digits it has from there on before anything that no stretch has.
-    digits: usize,
+    /// What tells of it has digits in these places, a bit for each from there on;
+    digits: u64,
+    /// and none in the others of these.
+    told: u64,
     check: fn(&[u8]) -> bool,
     /// In `Forms::near`. None: it is sure, and its letters are capitals.
     near: Option<usize>,
@@ -94,8 +103,11 @@ impl Default for Forms {
         Self {
             rows: Set::default(),
             stretches: Default::default(),
+            fewest: [[usize::MAX; FOLLOWERS]; LONGEST_RUN + 1],
             numbers: std::array::from_fn(|_| Vec::new()),
             words: std::array::from_fn(|_| Vec::new()),
+            least_digits: u32::MAX,
+            lengths: (0, 0),
             of_stretches: Vec::new(),
             of_codes: Vec::new(),
             of_words: Vec::new(),
@@ -118,20 +130,25 @@ impl Forms {
         for form in forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
-            let form = |anchor: usize| {
-                let stretch = pattern[anchor..].iter().take_while(|&&class| is_of_stretch(class));
-                let digits = stretch.filter(|&&class| class == b'#').count();
+            let form = |anchor: usize, told: &[u8]| {
+                let bits = |is_meant: fn(u8) -> bool| {
+                    told.iter().rev().fold(0, |bits, &class| bits << 1 | u64::from(is_meant(class)))
+                };
+                let (digits, told) = (bits(|class| class == b'#'), bits(|class| class != b'*'));
                 let is_bare = pattern.iter().all(|&class| class == b'#');
-                Form { row, pattern, anchor, is_bare, digits, check, near }
+                Form { row, pattern, anchor, is_bare, digits, told, check, near }
             };
             if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, FEWEST_WORD_DIGITS, is_of_word) {
-                let may_be_number = pattern[start..end].iter().all(|&class| is_digit(class));
-                let is_number = pattern[start..end].iter().all(|&class| class == b'#');
+                let word = &pattern[start..end];
+                let may_be_number = word.iter().all(|&class| is_digit(class));
+                let is_number = word.iter().all(|&class| class == b'#');
                 if may_be_number {
-                    self.numbers[end - start].push(form(start));
+                    self.lengths.0 |= 1 << word.len();
+                    self.numbers[end - start].push(form(start, word));
                 }
                 if !is_number {
-                    self.words[end - start].push(form(start));
+                    self.lengths.1 |= 1 << word.len();
+                    self.words[end - start].push(form(start, word));
                 }
             } else if let Some((start, end)) = first_run(pattern, FEWEST_DIGITS, FEWEST_DIGITS, is_of_stretch) {
                 let digit = start + pattern[start..end].iter().take_while(|&&class| !is_digit(class)).count();
@@ -141,7 +158,13 @@ impl Forms {
                     Some(class) => follower(Some(class))..follower(Some(class)) + 1,
                     None => 0..FOLLOWERS,
                 };
-                self.stretches[run][followers].iter_mut().for_each(|forms| forms.push(form(digit)));
+                let is_told = |class: &&u8| **class != b'*' && is_of_stretch(**class);
+                let told = pattern[digit..].iter().take_while(is_told).count();
+                let told = &pattern[digit..digit + told];
+                let count = told.iter().filter(|&&class| class == b'#').count();
+                self.least_digits = self.least_digits.min(offset(count));
+                self.fewest[run][followers.clone()].iter_mut().for_each(|fewest| *fewest = count.min(*fewest));
+                self.stretches[run][followers].iter_mut().for_each(|forms| forms.push(form(digit, told)));
             } else {
                 debug_assert!(false, "nothing tells of {pattern:?}");
             }
@@ -162,10 +185,16 @@ impl Forms {
             match *one {
                 Asked::Stretch(least) => {
                     debug_assert!(self.of_stretches.len() < MOST_FREE);
+                    self.least_digits = self.least_digits.min(offset(least));
+                    self.fewest.as_flattened_mut().iter_mut().for_each(|fewest| *fewest = least.min(*fewest));
                     self.of_stretches.push((least, free));
                 }
                 Asked::Code => self.of_codes.push(free),
-                Asked::Word(least) => self.of_words.push((least, free)),
+                Asked::Word(least) => {
+                    let longer = u64::MAX << least;
+                    self.lengths = (self.lengths.0 | longer, self.lengths.1 | longer);
+                    self.of_words.push((least, free));
+                }
             }
         }
     }
@@ -179,6 +208,26 @@ impl Forms {
 
     pub(super) const fn rows(&self) -> Set {
         self.rows
+    }
+
+    /// Whether a sign may tell of anything: a few instructions that spare most calls.
+    #[inline(always)]
+    pub(super) fn may_tell(&self, bytes: &[u8], Place { sign, start, end, digits }: Place) -> bool {
+        match (sign, digits) {
+            (Sign::Stretch, Some(digits)) => {
+                // Those at its beginning may belong to a word before it.
+                let is_less = digits & 1 != 0 && is_of_word_before(bytes, start);
+                let digits = if is_less { digits & (digits + 1) } else { digits };
+                digits.count_ones() >= self.least_digits
+            }
+            (Sign::Word, Some(digits)) => {
+                let is_number = digits & (digits + 1) == 0 && digits.count_ones() as usize == end - start;
+                let lengths = if is_number { self.lengths.0 } else { self.lengths.1 };
+                lengths >> (end - start) & 1 != 0 || follows_escape(bytes, start + 1)
+            }
+            (Sign::Code, _) => !self.of_codes.is_empty(),
+            _ => !self.rows.is_empty(),
+        }
     }
 
     /// The rows of what a sign may tell of, their words sought further away than [`Forms::find`] does. `is_within`: they
@@ -208,16 +257,16 @@ impl Forms {
                 found.push(begin, end);
             }
         };
-        scan::walk(bytes, |place| self.told(bytes, place, &mut show));
+        scan::walk(bytes, None, &mut |place| self.told(bytes, place, &mut show));
     }
 
     /// What a sign tells of.
     #[inline]
     fn told(&self, bytes: &[u8], place: Place, show: &mut Show<'_>) {
-        let Place { sign, start, end, .. } = place;
+        let Place { sign, start, .. } = place;
         match sign {
             Sign::Stretch => self.in_stretch(bytes, place, show),
-            Sign::Word => self.in_word(bytes, start, end, show),
+            Sign::Word => self.in_word(bytes, place, show),
             Sign::Code => self.of_codes.iter().for_each(|free| {
                 free.ask(bytes, (start + 2, start + 4), show);
             }),
@@ -235,7 +284,11 @@ impl Forms {
             if left < FEWEST_DIGITS as usize {
                 return;
             }
-            if from > 0 && bytes[from - 1].is_ascii_alphabetic() && !follows_escape(bytes, from) {
+            let fewest = self.fewest.get(to - from).map_or(0, |fewest| fewest[follower(bytes.get(to))]);
+            if left < fewest {
+                continue;
+            }
+            if is_of_word_before(bytes, from) {
                 continue;
             }
             let is_other = match bytes.get(to) {
@@ -246,7 +299,10 @@ impl Forms {
             if is_other {
                 continue;
             }
-            for form in self.of_run(bytes, (from, to)).iter().filter(|form| form.digits <= left) {
+            let digits = stretch.digits.map(|digits| digits >> (from - stretch.start));
+            let begins = begins_apart(bytes, from);
+            let may_be = |form: &&Form| form.may_have(digits) && form.may_begin(bytes, from, begins);
+            for form in self.of_run(bytes, (from, to)).iter().filter(may_be) {
                 if let Some((begin, end)) = form.matched(bytes, from) {
                     show(form.row, form.near, begin, end);
                 }
@@ -270,13 +326,16 @@ impl Forms {
         forms.get(word.len()).map_or(&[], Vec::as_slice)
     }
 
-    fn in_word(&self, bytes: &[u8], start: usize, end: usize, show: &mut Show<'_>) {
+    fn in_word(&self, bytes: &[u8], Place { start, end, digits, .. }: Place, show: &mut Show<'_>) {
         if end - start > LONGEST_WORD {
             return;
         }
         // The letter of an escape before a word is none of its own.
-        let start = if follows_escape(bytes, start + 1) { start + 1 } else { start };
-        for form in self.of_word(&bytes[start..end]) {
+        let escape = usize::from(follows_escape(bytes, start + 1));
+        let (start, digits) = (start + escape, digits.map(|digits| digits >> escape));
+        let begins = begins_apart(bytes, start);
+        let may_be = |form: &&Form| form.may_have(digits) && form.may_begin(bytes, start, begins);
+        for form in self.of_word(&bytes[start..end]).iter().filter(may_be) {
             if let Some((begin, end)) = form.matched(bytes, start) {
                 show(form.row, form.near, begin, end);
             }
@@ -291,7 +350,7 @@ impl Forms {
     /// What has a row's form, and either the check or a telling word, but not both.
     pub(super) fn misses(&self, text: &str, visit: &mut dyn FnMut(Miss)) {
         let bytes = text.as_bytes();
-        scan::walk(bytes, |Place { sign, start, end, .. }| match sign {
+        scan::walk(bytes, None, &mut |Place { sign, start, end, .. }| match sign {
             Sign::Stretch => {
                 let mut at = start;
                 while let Some((from, to)) = next_digits(bytes, at, end) {
@@ -432,6 +491,12 @@ impl<'a> Runs<'a> {
     }
 }
 
+/// Whether digits at `from` belong to a word that begins with letters.
+#[inline(always)]
+fn is_of_word_before(bytes: &[u8], from: usize) -> bool {
+    from > 0 && bytes[from - 1].is_ascii_alphabetic() && !follows_escape(bytes, from)
+}
+
 fn follower(byte: Option<&u8>) -> usize {
     match byte {
         Some(b' ') => 0,
@@ -476,12 +541,28 @@ const fn is_digit(class: u8) -> bool {
 }
 
 impl Form {
+    /// Whether digits are where it has them. Nobody knows where they are in what is very long.
+    #[inline]
+    fn may_have(&self, digits: Option<u64>) -> bool {
+        digits.is_none_or(|digits| digits & self.told == self.digits)
+    }
+
+    /// Whether what tells of it, at `start`, is where it begins, or has before it what it must have. `begins`: the former
+    /// is so for anything.
+    #[inline]
+    fn may_begin(&self, bytes: &[u8], start: usize, begins: bool) -> bool {
+        match self.anchor.checked_sub(1) {
+            None => begins,
+            Some(before) => start > 0 && is_of(bytes[start - 1], self.pattern[before]),
+        }
+    }
+
     /// Where it begins and ends if what tells of it is at `start`, and the check holds.
     fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
         if self.is_bare {
             // What tells of it are its digits, and nothing else.
             let end = start + self.pattern.len();
-            let is_hit = (self.check)(&bytes[start..end]) && begins_apart(bytes, start) && ends_apart(bytes, end);
+            let is_hit = begins_apart(bytes, start) && ends_apart(bytes, end) && (self.check)(&bytes[start..end]);
             return is_hit.then_some((start, end));
         }
         let (begin, end, plain, length) = self.fitting(bytes, start)?;
@@ -491,9 +572,6 @@ impl Form {
     /// The same whatever the check says, with what it is to judge.
     fn fitting(&self, bytes: &[u8], start: usize) -> Option<(usize, usize, [u8; LONGEST], usize)> {
         let begin = start.checked_sub(self.anchor)?;
-        if self.anchor > 0 && !is_of(bytes[start - 1], self.pattern[self.anchor - 1]) {
-            return None;
-        }
         let text = bytes.get(begin..begin + self.pattern.len())?;
         if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
             return None;

@@ -8,6 +8,7 @@
 mod checks;
 mod edges;
 mod encoded;
+mod fingerprints;
 mod form;
 mod found;
 mod ids;

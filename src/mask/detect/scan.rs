@@ -5,8 +5,10 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u8x64};
 
+use super::fingerprints::Fingerprints;
+
 /// Bytes looked at together: as many as a mask has bits.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// A stretch is at least so long, and has so many digits.
 pub(super) const FEWEST_DIGITS: u32 = 6;
@@ -34,6 +36,8 @@ pub(super) enum Sign {
     Escape,
     /// The first byte of a character that may look like one of ASCII, or be invisible.
     Lead,
+    /// One of the words may begin there that were asked for.
+    Mark,
     /// Letters, digits, and `()*+,-./`: 32 in a row. Told once a block.
     Base64,
 }
@@ -48,20 +52,46 @@ pub(super) struct Place {
     pub(super) digits: Option<u64>,
 }
 
-/// Blocks whose kinds are found at one go, with the widest instructions that the processor has.
+/// What is done with signs.
+pub(super) trait Visit {
+    /// Called at many places, of each of which the sign is known when it is compiled.
+    fn visit(&mut self, place: Place);
+}
+
+impl<F: FnMut(Place)> Visit for F {
+    fn visit(&mut self, place: Place) {
+        self(place);
+    }
+}
+
+/// Blocks whose kinds are found at one go.
 const BATCH: usize = 16;
 
 /// Shows all signs in `bytes`. Block by block in order, in a block kind by kind.
-pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Place)) {
-    let (level, mut kinds) = (Level::new(), [Kinds::default(); BATCH + 2]);
+pub(super) fn walk(bytes: &[u8], words: Option<&Fingerprints>, visit: &mut impl Visit) {
+    dispatch!(Level::new(), simd => walk_with(simd, bytes, words, visit));
+}
+
+/// With the widest instructions that the processor has.
+#[inline(always)]
+fn walk_with<S: Simd>(simd: S, bytes: &[u8], words: Option<&Fingerprints>, visit: &mut impl Visit) {
+    let mut kinds = [Kinds::default(); BATCH + 2];
     for (begin, batch) in (0..).step_by(BATCH * BLOCK).zip(bytes.chunks(BATCH * BLOCK)) {
         // The one before is the last that was looked at; the one behind belongs to the next batch as well.
         kinds[0] = kinds[BATCH];
         let ahead = &bytes[begin..bytes.len().min(begin + (BATCH + 1) * BLOCK)];
-        dispatch!(level, simd => find_kinds(simd, ahead, &mut kinds[1..]));
+        find_kinds(simd, ahead, &mut kinds[1..]);
+        if let Some(words) = words {
+            let places = |at| match bytes[at..].first_chunk() {
+                Some(window) => words.of(simd, window),
+                None => words.of(simd, &block_at(bytes, at)),
+            };
+            let blocks = (begin..begin + batch.len()).step_by(BLOCK).zip(&mut kinds[1..]);
+            blocks.for_each(|(at, kinds)| kinds.begun = places(at));
+        }
         for (at, three) in (begin..begin + batch.len()).step_by(BLOCK).zip(kinds.windows(3)) {
             let [before, this, next] = three else { return };
-            Blocks { bytes, at, before, this, next }.signs(&mut visit);
+            Blocks { bytes, at, before, this, next }.signs(visit);
         }
     }
 }
@@ -76,34 +106,37 @@ struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
-    #[inline]
-    fn signs(&self, visit: &mut impl FnMut(Place)) {
+    #[inline(always)]
+    fn signs(&self, visit: &mut impl Visit) {
         let Self { bytes, at, this, .. } = *self;
         let single = |sign, bit| Place { sign, start: at + bit, end: at + bit + 1, digits: None };
-        bits(self.assignments()).for_each(|bit| visit(single(Sign::Assignment, bit)));
+        each_bit(self.assignments(), |bit| visit.visit(single(Sign::Assignment, bit)));
         self.runs(Sign::Stretch, (Kinds::number, is_number), (FEWEST_DIGITS, FEWEST_DIGITS), visit);
         self.runs(Sign::Word, (Kinds::word, is_letter), (SHORTEST_WORD, FEWEST_WORD_DIGITS), visit);
+        each_bit(this.begun, |bit| visit.visit(single(Sign::Mark, bit)));
         let (codes, base64) = (self.codes(), self.base64());
         if this.rare | this.beyond | codes | base64 == 0 {
             return;
         }
-        for bit in bits(this.rare) {
+        each_bit(this.rare, |bit| {
             let sign = if bytes[at + bit] == b'@' { Sign::At } else { Sign::Escape };
-            visit(single(sign, bit));
-        }
+            visit.visit(single(sign, bit));
+        });
         let leads = if this.beyond == 0 { 0 } else { leads(&block_at(bytes, at)) };
         for (sign, mask) in [(Sign::Code, codes), (Sign::Lead, leads), (Sign::Base64, base64)] {
-            bits(mask).for_each(|bit| visit(single(sign, bit)));
+            each_bit(mask, |bit| visit.visit(single(sign, bit)));
         }
     }
 
     /// In `12:34:56` digits stand before it, behind an assignment or more digits.
+    #[inline(always)]
     fn assignments(&self) -> u64 {
         let Self { before, this, .. } = self;
         let further = shift(before.digit | before.assignment, this.digit | this.assignment, 2);
         this.assignment & !(shift(before.digit, this.digit, 1) & further)
     }
 
+    #[inline(always)]
     fn codes(&self) -> u64 {
         let letters = join(self.this.letter, self.next.letter);
         let digits = join(self.this.digit, self.next.digit);
@@ -112,6 +145,7 @@ impl Blocks<'_> {
     }
 
     /// Where a block is full from a multiple of sixteen on: 64 in a row fill two such parts of one block.
+    #[inline(always)]
     fn base64(&self) -> u64 {
         let all = self.this.word() | self.this.mark;
         let pairs = all & all >> 16;
@@ -120,40 +154,32 @@ impl Blocks<'_> {
     }
 
     /// Shows the runs of a kind that begin in the block, if they are so long and have so many digits.
-    #[inline]
+    #[inline(always)]
     fn runs(
         &self,
         sign: Sign,
         (mask, is_of_kind): (impl Fn(&Kinds) -> u64, impl Fn(u8) -> bool),
         (least, fewest): (u32, u32),
-        visit: &mut impl FnMut(Place),
+        visit: &mut impl Visit,
     ) {
         let all = join(mask(self.this), mask(self.next));
         let starts = long_runs(all, least) as u64 & !shift(mask(self.before), mask(self.this), 1);
-        for bit in bits(starts) {
+        each_bit(starts, |bit| {
             let start = self.at + bit;
             // The window is at least a block long, from any bit on.
             let length = (!(all >> bit) as u64).trailing_zeros() as usize;
             if length < BLOCK {
                 let digits = (join(self.this.digit, self.next.digit) >> bit) as u64 & ((1 << length) - 1);
-                if has_bits(digits, fewest) {
-                    visit(Place { sign, start, end: start + length, digits: Some(digits) });
+                if digits.count_ones() >= fewest {
+                    visit.visit(Place { sign, start, end: start + length, digits: Some(digits) });
                 }
             } else {
                 let rest = self.bytes[start..].iter();
                 let end = start + rest.take_while(|&&byte| is_of_kind(byte)).count();
-                visit(Place { sign, start, end, digits: None });
+                visit.visit(Place { sign, start, end, digits: None });
             }
-        }
+        });
     }
-}
-
-/// Whether so many are set, few.
-#[inline]
-fn has_bits(mask: u64, least: u32) -> bool {
-    let mut left = mask;
-    (1..least).for_each(|_| left &= left.wrapping_sub(1));
-    left != 0
 }
 
 const fn is_letter(byte: u8) -> bool {
@@ -177,6 +203,8 @@ struct Kinds {
     rare: u64,
     /// Not ASCII.
     beyond: u64,
+    /// See [`Sign::Mark`].
+    begun: u64,
 }
 
 impl Kinds {
@@ -193,6 +221,7 @@ impl Kinds {
             assignment: (equal(b'=') | equal(b':')).to_bitmask(),
             rare: (equal(b'@') | equal(b'\\') | equal(b'%') | equal(b'&')).to_bitmask(),
             beyond: block.simd_ge(0x80).to_bitmask(),
+            begun: 0,
         }
     }
 
@@ -214,15 +243,15 @@ fn find_kinds<S: Simd>(simd: S, bytes: &[u8], kinds: &mut [Kinds]) {
     }
     let mut behind = kinds.iter_mut().skip(blocks.len());
     if let Some(kinds) = behind.next() {
-        *kinds = Kinds::of(u8x64::from_slice(simd, &block_at(rest, 0)));
+        *kinds = Kinds::of(u8x64::from_slice(simd, &block_at::<BLOCK>(rest, 0)));
     }
     behind.take(1).for_each(|kinds| *kinds = Kinds::default());
 }
 
 /// Beyond the end there is nothing of any kind.
-fn block_at(bytes: &[u8], at: usize) -> [u8; BLOCK] {
-    let rest = &bytes[at..bytes.len().min(at + BLOCK)];
-    let mut block = [0; BLOCK];
+pub(super) fn block_at<const LENGTH: usize>(bytes: &[u8], at: usize) -> [u8; LENGTH] {
+    let rest = &bytes[at..bytes.len().min(at + LENGTH)];
+    let mut block = [0; LENGTH];
     block[..rest.len()].copy_from_slice(rest);
     block
 }
@@ -233,14 +262,13 @@ fn leads(block: &[u8; BLOCK]) -> u64 {
     block.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_lead(byte)))
 }
 
-/// The places of the bits that are set.
-#[inline]
-fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (mask != 0).then(|| mask.trailing_zeros() as usize);
-        mask &= mask.wrapping_sub(1);
-        bit
-    })
+/// Shows the places of the bits that are set.
+#[inline(always)]
+pub(super) fn each_bit(mut mask: u64, mut visit: impl FnMut(usize)) {
+    while mask != 0 {
+        visit(mask.trailing_zeros() as usize);
+        mask &= mask - 1;
+    }
 }
 
 const fn join(this: u64, next: u64) -> u128 {
@@ -253,7 +281,7 @@ const fn shift(before: u64, this: u64, by: u32) -> u64 {
 }
 
 /// The bits from which on so many are set.
-#[inline]
+#[inline(always)]
 const fn long_runs(mut mask: u128, least: u32) -> u128 {
     let mut have = 1;
     while have * 2 <= least {

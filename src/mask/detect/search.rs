@@ -2,7 +2,7 @@
 
 use super::form::Forms;
 use super::scan::{self, Place, Sign};
-use super::secrets::is_name;
+use super::secrets::{is_name, may_be_name};
 use super::token::Tokens;
 use super::word::Words;
 use super::{DETECTORS, Finder, Found, IsPlace, Miss, Pass, Seen, Set, encoded, misses};
@@ -21,7 +21,7 @@ pub(in crate::mask) struct Search {
     pub(in crate::mask) base64: bool,
     forms: Forms,
     words: Words,
-    tokens: Vec<Tokens>,
+    tokens: Tokens,
     /// Rows with code of their own.
     own: Vec<usize>,
     /// Those of them that are told by names.
@@ -29,6 +29,35 @@ pub(in crate::mask) struct Search {
     at: Vec<(usize, IsPlace)>,
     in_base64: Vec<(usize, IsPlace)>,
     passes: Vec<(usize, Pass)>,
+}
+
+/// The first look at a text.
+struct First<'a, V> {
+    search: &'a Search,
+    bytes: &'a [u8],
+    is_within: bool,
+    /// Where the last token ends: within one no other begins.
+    free: usize,
+    visit: &'a mut V,
+}
+
+impl<V: FnMut(usize, Signs)> scan::Visit for First<'_, V> {
+    #[inline(always)]
+    fn visit(&mut self, place: Place) {
+        if self.search.may_tell(self.bytes, place) {
+            self.ask(place);
+        }
+    }
+}
+
+impl<V: FnMut(usize, Signs)> First<'_, V> {
+    #[inline(never)]
+    fn ask(&mut self, place: Place) {
+        let signs = self.search.signs(self.bytes, self.is_within, place, &mut self.free);
+        if signs != Signs::default() {
+            (self.visit)(place.start, signs);
+        }
+    }
 }
 
 /// What a stretch of text may hold.
@@ -62,7 +91,7 @@ impl Search {
             base64,
             forms: Forms::default(),
             words: Words::default(),
-            tokens: Tokens::all(wanted),
+            tokens: Tokens::new(wanted),
             own: Vec::new(),
             named: Set::NONE,
             at: Vec::new(),
@@ -103,15 +132,8 @@ impl Search {
     /// Shows where in `bytes` anything may be, and what, in no order. `is_within`: something stands before them in their
     /// record that may tell of it.
     pub(in crate::mask) fn places(&self, bytes: &[u8], is_within: bool, mut visit: impl FnMut(usize, Signs)) {
-        scan::walk(bytes, |place| {
-            let signs = self.signs(bytes, is_within, place);
-            if signs != Signs::default() {
-                visit(place.start, signs);
-            }
-        });
-        for tokens in &self.tokens {
-            tokens.places(bytes, |row, at| visit(at, Signs::of(Set::of(row))));
-        }
+        let mut first = First { search: self, bytes, is_within, free: 0, visit: &mut visit };
+        scan::walk(bytes, self.tokens.fingerprints(), &mut first);
         let mut pass = |signs: Signs, pass: &dyn Fn(usize) -> Option<usize>| {
             let mut at = 0;
             while let Some(place) = pass(at) {
@@ -135,8 +157,18 @@ impl Search {
         if all.escapes { self.wanted } else { all.set }
     }
 
-    #[inline]
-    fn signs(&self, bytes: &[u8], is_within: bool, place: Place) -> Signs {
+    /// Whether it is worth a call to ask what the sign tells of: of most it is not.
+    #[inline(always)]
+    fn may_tell(&self, bytes: &[u8], place: Place) -> bool {
+        match place.sign {
+            Sign::Assignment => !self.named.is_empty() && may_be_name(bytes, place.start, &self.keys),
+            Sign::Mark => self.tokens.may_begin(bytes, place.start),
+            Sign::Stretch | Sign::Word | Sign::Code => self.forms.may_tell(bytes, place),
+            Sign::At | Sign::Base64 | Sign::Escape | Sign::Lead => true,
+        }
+    }
+
+    fn signs(&self, bytes: &[u8], is_within: bool, place: Place, free: &mut usize) -> Signs {
         let at = place.start;
         let rows = |all: &[(usize, IsPlace)]| {
             let mut set = Set::NONE;
@@ -144,9 +176,10 @@ impl Search {
             Signs::of(set)
         };
         match place.sign {
-            Sign::Assignment if !self.named.is_empty() && is_name(bytes, at, &self.keys) => Signs::of(self.named),
+            Sign::Assignment if is_name(bytes, at, &self.keys) => Signs::of(self.named),
             Sign::Assignment => Signs::default(),
             Sign::Stretch | Sign::Word | Sign::Code => Signs::of(self.forms.seen(bytes, is_within, place)),
+            Sign::Mark => Signs::of(self.tokens.seen(bytes, at, free)),
             Sign::At => rows(&self.at),
             Sign::Base64 => rows(&self.in_base64),
             Sign::Escape if wrappings::is_escape(bytes, at) => Signs::ESCAPES,
@@ -169,7 +202,9 @@ impl Search {
         if self.words.rows().meets(set) {
             self.words.find(text, before, found);
         }
-        self.tokens.iter().filter(|tokens| tokens.rows().meets(set)).for_each(|tokens| tokens.find(text, found));
+        if self.tokens.rows().meets(set) {
+            self.tokens.find(text, found);
+        }
     }
 
     /// Whether anything is found in a text by itself.

@@ -10,7 +10,7 @@ mod url;
 mod vendors;
 mod word;
 
-pub(super) use named::{find_kind, is_place as is_name};
+pub(super) use named::{find_kind, is_place as is_name, may_be_place as may_be_name};
 pub(in crate::mask) use named::{is_harmless, is_random};
 
 use super::{Detector, Finder, Group, Seen};

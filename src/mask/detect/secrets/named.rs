@@ -82,13 +82,18 @@ pub(super) const SPARED: &[&str] = &[
 
 /// Whether the `=` or `:` is behind the name of a secret, or of what is personal.
 pub(in crate::mask::detect) fn is_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
-    // Of most nothing but a quote stands between.
-    let end = match bytes[..at] {
-        [.., last, b'"'] if is_word(last) => at - 1,
-        [.., last] if is_word(last) => at,
-        _ => return name_before(bytes, at, keys).is_some(),
-    };
-    keys.secret_before(bytes, end).is_some()
+    name_before(bytes, at, keys).is_some()
+}
+
+/// Whether it may be. Of most names nothing but a quote stands between.
+#[inline(always)]
+pub(in crate::mask::detect) fn may_be_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
+    match bytes[..at] {
+        [.., last, b'"'] if is_word(last) => keys.may_end(&bytes[..at - 1]),
+        [.., last] if is_word(last) => keys.may_end(&bytes[..at]),
+        [.., b' ' | b'\t' | b']' | b')' | b'"' | b'\''] => true,
+        _ => false,
+    }
 }
 
 /// All values of secret names.
