@@ -76,7 +76,7 @@ impl Fingerprints {
         let level = Level::new();
         for at in (0..bytes.len()).step_by(BLOCK) {
             let places = dispatch!(level, simd => self.of(simd, &block_at(bytes, at)));
-            each_bit(places, |bit| visit(at + bit));
+            each_bit!(places, |bit| visit(at + bit));
         }
     }
 }

@@ -96,6 +96,20 @@ fn walk_with<S: Simd>(simd: S, bytes: &[u8], words: Option<&Fingerprints>, visit
     }
 }
 
+/// Does something with the place of each bit that is set. No function: what is called per bit must be compiled for the
+/// same processor as what calls it.
+macro_rules! each_bit {
+    ($mask:expr, |$bit:ident| $act:expr) => {
+        let mut mask: u64 = $mask;
+        while mask != 0 {
+            let $bit = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            $act;
+        }
+    };
+}
+pub(super) use each_bit;
+
 /// Three blocks, of which the middle one is looked at.
 struct Blocks<'a> {
     bytes: &'a [u8],
@@ -110,21 +124,21 @@ impl Blocks<'_> {
     fn signs(&self, visit: &mut impl Visit) {
         let Self { bytes, at, this, .. } = *self;
         let single = |sign, bit| Place { sign, start: at + bit, end: at + bit + 1, digits: None };
-        each_bit(self.assignments(), |bit| visit.visit(single(Sign::Assignment, bit)));
+        each_bit!(self.assignments(), |bit| visit.visit(single(Sign::Assignment, bit)));
         self.runs(Sign::Stretch, (Kinds::number, is_number), (FEWEST_DIGITS, FEWEST_DIGITS), visit);
         self.runs(Sign::Word, (Kinds::word, is_letter), (SHORTEST_WORD, FEWEST_WORD_DIGITS), visit);
-        each_bit(this.begun, |bit| visit.visit(single(Sign::Mark, bit)));
+        each_bit!(this.begun, |bit| visit.visit(single(Sign::Mark, bit)));
         let (codes, base64) = (self.codes(), self.base64());
         if this.rare | this.beyond | codes | base64 == 0 {
             return;
         }
-        each_bit(this.rare, |bit| {
+        each_bit!(this.rare, |bit| {
             let sign = if bytes[at + bit] == b'@' { Sign::At } else { Sign::Escape };
             visit.visit(single(sign, bit));
         });
         let leads = if this.beyond == 0 { 0 } else { leads(&block_at(bytes, at)) };
         for (sign, mask) in [(Sign::Code, codes), (Sign::Lead, leads), (Sign::Base64, base64)] {
-            each_bit(mask, |bit| visit.visit(single(sign, bit)));
+            each_bit!(mask, |bit| visit.visit(single(sign, bit)));
         }
     }
 
@@ -164,7 +178,7 @@ impl Blocks<'_> {
     ) {
         let all = join(mask(self.this), mask(self.next));
         let starts = long_runs(all, least) as u64 & !shift(mask(self.before), mask(self.this), 1);
-        each_bit(starts, |bit| {
+        each_bit!(starts, |bit| {
             let start = self.at + bit;
             // The window is at least a block long, from any bit on.
             let length = (!(all >> bit) as u64).trailing_zeros() as usize;
@@ -260,15 +274,6 @@ pub(super) fn block_at<const LENGTH: usize>(bytes: &[u8], at: usize) -> [u8; LEN
 fn leads(block: &[u8; BLOCK]) -> u64 {
     let is_lead = |byte: &u8| matches!(byte, 0xc2 | 0xd9..=0xe2 | 0xea | 0xef | 0xf0);
     block.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_lead(byte)))
-}
-
-/// Shows the places of the bits that are set.
-#[inline(always)]
-pub(super) fn each_bit(mut mask: u64, mut visit: impl FnMut(usize)) {
-    while mask != 0 {
-        visit(mask.trailing_zeros() as usize);
-        mask &= mask - 1;
-    }
 }
 
 const fn join(this: u64, next: u64) -> u128 {
