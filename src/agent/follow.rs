@@ -24,6 +24,7 @@ pub struct Follow {
     /// When to look, in ms since 1970. Earlier when the file is said to have changed.
     look_at_ms: i64,
     is_over: bool,
+    deletion: Deletion,
     keeping: Keeping,
     /// Ends when the file is read to its end.
     once: bool,
@@ -47,6 +48,25 @@ impl Waiting {
     /// Moves all to `follows`.
     pub fn move_to(&self, follows: &mut Vec<Follow>) {
         follows.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Whether a file was deleted. The kernel is asked seldom, for there may be thousands of files.
+#[derive(Debug, Default)]
+struct Deletion {
+    is_there: bool,
+    asked_ms: i64,
+}
+
+const ASK_EVERY_MS: i64 = 500;
+
+impl Deletion {
+    fn is_there(&mut self, now_ms: i64, ask: impl FnOnce() -> bool) -> bool {
+        // A clock that was set back asks at once.
+        if !self.is_there && !(0..ASK_EVERY_MS).contains(&(now_ms - self.asked_ms)) {
+            (self.is_there, self.asked_ms) = (ask(), now_ms);
+        }
+        self.is_there
     }
 }
 
@@ -87,6 +107,7 @@ impl Follow {
         Self {
             look_at_ms: 0,
             is_over: false,
+            deletion: Deletion::default(),
             keeping: Keeping::default(),
             once: *once || follower.is_packed(),
             follower,
@@ -127,14 +148,21 @@ impl Follow {
         self.look_at_ms = 0;
     }
 
-    /// Whether the file still lies there: a deleted one is gone when it is closed, and takes its room until then.
-    pub fn can_wait(&self) -> bool {
-        !self.follower.is_deleted()
+    /// Whether the file still lies there: a deleted one is gone when it is closed, and takes its room until then. As it was
+    /// half a second ago at most.
+    pub fn can_wait(&mut self, now_ms: i64) -> bool {
+        !self.deletion.is_there(now_ms, || self.follower.is_deleted())
+    }
+
+    /// Whether the file has no name any more, as it is now.
+    pub fn is_deleted(&self) -> bool {
+        self.follower.is_deleted()
     }
 
     /// Whether what was read of it and is not settled must be made durable now. Tells so once a second.
-    pub fn is_to_be_kept(&mut self) -> bool {
-        self.keeping.is_due(!self.can_wait(), Instant::now())
+    pub fn is_to_be_kept(&mut self, now_ms: i64) -> bool {
+        let is_deleted = !self.can_wait(now_ms);
+        self.keeping.is_due(is_deleted, Instant::now())
     }
 
     /// Takes note of a new path. Records keep the path under which the file was first seen.
@@ -208,6 +236,22 @@ impl Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whether_a_file_is_deleted_is_asked_twice_a_second_until_it_is() {
+        let mut deletion = Deletion::default();
+        let rows = [(1_000, false), (1_499, true), (1_500, false), (900, false), (1_400, true), (9_000, false)];
+        let told = rows.map(|(now_ms, answer)| {
+            let mut was_asked = false;
+            let is_there = deletion.is_there(now_ms, || {
+                was_asked = true;
+                answer
+            });
+            (is_there, was_asked)
+        });
+        let (no, yes) = ((false, true), (true, true));
+        assert_eq!(told, [no, (false, false), no, no, yes, (true, false)]);
+    }
 
     #[test]
     fn a_deleted_file_is_kept_once_a_second_and_no_other() {

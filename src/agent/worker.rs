@@ -185,7 +185,7 @@ impl Worker {
         let mut busy = false;
         let mut index = 0;
         while index < self.follows.len() {
-            let can_wait = self.follows[index].can_wait();
+            let can_wait = self.follows[index].can_wait(now_ms);
             if can_wait && self.is_held_up() {
                 index += 1;
                 continue;
@@ -198,7 +198,7 @@ impl Worker {
                 self.process(chunk, !can_wait);
                 busy = true;
             }
-            if self.follows[index].is_over() || self.follows[index].is_to_be_kept() {
+            if self.follows[index].is_over() || self.follows[index].is_to_be_kept(now_ms) {
                 self.keep(self.follows[index].source());
             }
             if self.follows[index].is_over() {
@@ -303,7 +303,7 @@ impl Worker {
     /// The next run cannot read them again.
     fn keep_deleted(&mut self) {
         let deleted: Vec<SourceId> =
-            self.follows.iter().filter(|follow| !follow.can_wait()).map(Follow::source).collect();
+            self.follows.iter().filter(|follow| follow.is_deleted()).map(Follow::source).collect();
         deleted.into_iter().for_each(|source| self.keep(source));
     }
 

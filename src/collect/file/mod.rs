@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use self::before::{Before, len_of_whole_characters, len_without_nul};
 pub use self::config::{Config, Settings, Start};
-use self::content::Content;
+use self::content::{Content, Look};
 pub use self::content::{unpack, unpack_head};
 use self::overlong::Passed;
 use self::replay::Replay;
@@ -61,6 +61,7 @@ pub struct Follower {
     /// With [`Settings::once`]: where reading ends.
     once_end: u64,
     quiet: Quiet,
+    rest: Rest,
     losses: Losses,
 }
 
@@ -112,6 +113,27 @@ impl Quiet {
     }
 }
 
+/// Whether the file is as it was when all of it was read. Where two looks at its bytes have found nothing, and it was
+/// not written to between them, none is taken again before it is written to: within one tick of the clock that files are
+/// stamped by, a change may not show.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    look: Option<Look>,
+    is_sure: bool,
+}
+
+impl Rest {
+    fn is_at(&self, look: Look) -> bool {
+        self.is_sure && self.look == Some(look)
+    }
+
+    /// All of the file was read as it is now.
+    fn come_to(&mut self, look: Look) {
+        self.is_sure = self.look == Some(look);
+        self.look = Some(look);
+    }
+}
+
 impl Follower {
     /// Follows a found file from where `resume` says. A file that no longer has what was read of it begins a new
     /// generation at its first byte; see [`Follower::take_losses`].
@@ -122,7 +144,7 @@ impl Follower {
         let Found { path, file, identity, begin, unpacked_len, .. } = found;
         let key = FileKey::of(&file.metadata()?);
         let content = Content::new(file, unpacked_len)?;
-        let size = content.len()?;
+        let size = content.look()?.len;
         let mut follower = Self {
             key,
             // What is compressed has come to its end.
@@ -143,6 +165,7 @@ impl Follower {
             size,
             once_end: size,
             quiet: Quiet::default(),
+            rest: Rest::default(),
             losses: Losses::default(),
         };
         follower.resume(resume, begin)?;
@@ -186,7 +209,11 @@ impl Follower {
     /// # Errors
     /// As the file system gives them; nothing is skipped, so it can be tried again.
     pub fn read(&mut self, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
-        let size = self.content.len()?;
+        let look = self.content.look()?;
+        if self.rest.is_at(look) {
+            return Ok(self.wait(now_ms));
+        }
+        let size = look.len;
         let longest_line = self.settings.max_line.saturating_add(b"\r\n".len());
         let mut room = self.settings.chunk_bytes;
         self.look_back_into_hole()?;
@@ -212,6 +239,9 @@ impl Follower {
                 return Ok(Read::Chunk(chunk));
             }
             if !is_full || self.is_known_laid_out(&spare.bytes[from..]) {
+                if self.offset == size && self.has_begun {
+                    self.rest.come_to(look);
+                }
                 return Ok(self.at_end(from, now_ms, spare));
             }
             if room >= longest_line {
@@ -348,12 +378,17 @@ impl Follower {
         (cut.end > from).then(|| self.chunk(Piece::of(cut, from, &spare.bytes), now_ms, spare))
     }
 
+    /// There is nothing: waits, or lets the file go.
+    fn wait(&mut self, now_ms: i64) -> Read {
+        if self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd }
+    }
+
     /// Nothing but an unfinished line, or nothing: waits, takes the line as it is, or lets the file go.
     fn at_end(&mut self, from: usize, now_ms: i64, spare: &mut Spare) -> Read {
         let len = len_without_nul(&spare.bytes[from..]);
         spare.bytes.truncate(from + len);
         if !self.may_take(len as u64, now_ms) {
-            return if len == 0 && self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd };
+            return if len == 0 { self.wait(now_ms) } else { Read::AtEnd };
         }
         let whole = len_of_whole_characters(&spare.bytes[from..]);
         if !self.settings.once && whole > 0 && whole < len {
