@@ -1,6 +1,7 @@
 //! Sources, and where in them bytes came from. Knows nothing of how they are read.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -224,6 +225,26 @@ pub struct Source {
 }
 
 impl Source {
+    /// The names that a container may change; `None` of anything else.
+    #[must_use]
+    pub fn names(&self) -> Option<Names> {
+        let names = || Names { container: self.container_name.clone(), service: self.service_name.clone() };
+        (self.kind == Kind::Docker).then(names)
+    }
+
+    /// The same under the names that it had.
+    #[must_use]
+    pub fn named(&self, names: &Names) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            container_name: names.container.clone(),
+            service_name: names.service.clone(),
+            path: self.path.clone(),
+            timezone: Arc::clone(&self.timezone),
+            ..*self
+        }
+    }
+
     /// A source of which no more is known: its lines were encoded by an earlier run.
     #[must_use]
     pub fn known_by_name(id: SourceId, kind: Kind, name: &str) -> Self {
@@ -259,8 +280,17 @@ pub struct Resume {
     pub unread: u64,
 }
 
+/// The names that the records of a container carry. It may be given another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Names {
+    /// See [`Source::container_name`].
+    pub container: String,
+    /// See [`Source::service_name`].
+    pub service: String,
+}
+
 /// What the bytes of a chunk cannot give again: written down before the chunk is first sent.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
     /// Whose chunk.
     pub source: SourceId,
@@ -272,6 +302,29 @@ pub struct Note {
     pub end: u64,
     /// When it was read, in ms since 1970: the time of lines that have none.
     pub seen_ms: i64,
+    /// Of a container: its names then. They are no part of what makes it this chunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Names>,
+}
+
+impl Note {
+    fn key(&self) -> (SourceId, u32, u64, u64, i64) {
+        (self.source, self.generation, self.start, self.end, self.seen_ms)
+    }
+}
+
+impl PartialEq for Note {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Note {}
+
+impl Hash for Note {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
 }
 
 #[cfg(test)]

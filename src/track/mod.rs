@@ -191,6 +191,7 @@ impl Tracker {
             start: chunk.start,
             end: chunk.end,
             seen_ms: chunk.seen_ms,
+            names: chunk.source.names(),
         };
         let mut state = self.lock();
         let state = &mut *state;

@@ -102,7 +102,7 @@ mod tests {
     use crate::base::source::SourceId;
 
     fn note(seq: u64) -> Note {
-        Note { source: SourceId::new(1), generation: 0, start: seq * 10, end: seq * 10 + 10, seen_ms: 5 }
+        Note { source: SourceId::new(1), generation: 0, start: seq * 10, end: seq * 10 + 10, seen_ms: 5, names: None }
     }
 
     fn cursor(seq: u64) -> Cursor {

@@ -23,7 +23,8 @@ pub struct Request {
 pub struct Head {
     method: String,
     target: String,
-    length: usize,
+    /// Bytes of the body, as they come.
+    pub length: usize,
     gzip: bool,
     /// The client sends its body only when asked to (RFC 9110 section 10.1.1).
     waits: bool,

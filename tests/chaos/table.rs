@@ -112,7 +112,7 @@ impl Table {
     }
 
     fn is_queue_idle(&self) -> bool {
-        self.fleeting > 0 && self.queue.left == 0
+        self.fleeting > 0 && self.queue.frames == 0 && self.queue.left == 0
     }
 
     fn dead_steps(&self) -> Vec<&'static str> {

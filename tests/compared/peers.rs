@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 /// Who the runner belongs to.
 pub const OURS: &str = "logferry";
 
 /// A peer with one configuration. `FOLDER`, `PORT` and `PATTERN` stand for its own folder, the store's port, and the
 /// names of files to follow.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Peer {
     /// For `--peer`; with `-durable` for what its documentation recommends against losses, else its defaults.
     pub name: &'static str,
@@ -98,20 +99,45 @@ impl Peer {
     pub fn find(wanted: &str) -> Option<(&'static Self, PathBuf)> {
         let (name, path) = wanted.split_once('=').map_or((wanted, None), |(name, path)| (name, Some(path.into())));
         let peer = PEERS.iter().find(|peer| peer.name == name)?;
-        let variable = peer.program.replace('-', "_").to_uppercase();
+        let file_name = Path::new(peer.program).file_name().unwrap_or_default();
+        let variable = file_name.to_string_lossy().replace('-', "_").to_uppercase();
         let given = || std::env::var_os(format!("LOGFERRY_PEER_{variable}")).map(PathBuf::from);
         Some((peer, path.or_else(given).unwrap_or_else(|| peer.program.into())))
+    }
+
+    /// Makes the folders that it needs in `folder`, and writes its configuration there.
+    ///
+    /// # Errors
+    /// One of them cannot be made.
+    pub fn configure(&self, folder: &Path, port: u16, pattern: &str) -> io::Result<()> {
+        for name in ["state", "state/chunks", "aside"] {
+            fs::create_dir(folder.join(name))?;
+        }
+        let (file, text) = self.configuration;
+        fs::write(folder.join(file), fill(text, folder, port).replace("PATTERN", pattern))
+    }
+
+    /// How it is started there.
+    pub fn command(&self, program: &Path, folder: &Path, port: u16) -> Command {
+        let mut command = Command::new(program);
+        command.args(self.arguments.iter().map(|word| fill(word, folder, port)));
+        command
     }
 
     /// The first word of what it says that looks like a version.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn version(&self, program: &Path) -> std::io::Result<String> {
+    pub fn version(&self, program: &Path) -> io::Result<String> {
         let said = Command::new(program).arg(self.version).output()?.stdout;
         let said = String::from_utf8_lossy(&said).into_owned();
         let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
         let words = said.split(|c: char| c.is_whitespace() || "v()".contains(c));
         Ok(words.into_iter().find(is_version).unwrap_or("unknown").to_owned())
     }
+}
+
+fn fill(text: &str, folder: &Path, port: u16) -> String {
+    let folder = folder.display().to_string();
+    text.replace("FOLDER", folder.trim_end_matches('/')).replace("PORT", &port.to_string())
 }

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,24 +74,15 @@ pub struct Round<'a> {
 /// It could not be made.
 pub fn run(peer: &Peer, program: &Path, fault: &Fault, scale: &Scale) -> io::Result<Outcome> {
     let ground = Ground::new();
-    for folder in ["state", "state/chunks", "aside", "old"] {
-        fs::create_dir(ground.path(folder))?;
-    }
+    fs::create_dir(ground.path("old"))?;
     let store = Store::start(Duration::from_secs(1) / scale.pace)?;
-    let (file, text) = peer.configuration;
-    let text = text.replace("PATTERN", &scale.pattern);
-    fs::write(ground.path(file), fill(&text, ground.path(""), store.port))?;
+    peer.configure(&ground.path(""), store.port, &scale.pattern)?;
     let lines = Lines::new(LABEL, now_ms() - 60_000, Dice::new(0, 0, 0), 0);
     let mut round = Round { store, peer, program, scale, ground: &ground, lines, written: 0, child: None };
     (fault.make)(&mut round)?;
     let is_over = round.settle();
     round.stop()?;
     round.judge(is_over)
-}
-
-fn fill(text: &str, folder: PathBuf, port: u16) -> String {
-    let folder = folder.display().to_string();
-    text.replace("FOLDER", folder.trim_end_matches('/')).replace("PORT", &port.to_string())
 }
 
 impl Round<'_> {
@@ -111,9 +102,8 @@ impl Round<'_> {
 
     /// Starts the peer. What it says is not kept.
     pub fn start(&mut self) -> io::Result<()> {
-        let arguments = self.peer.arguments.iter().map(|word| fill(word, self.ground.path(""), self.store.port));
-        let mut command = Command::new(self.program);
-        command.args(arguments).current_dir(self.ground.path("")).env("TZ", "UTC");
+        let mut command = self.peer.command(self.program, &self.ground.path(""), self.store.port);
+        command.current_dir(self.ground.path("")).env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let messages = File::options().create(true).append(true).open(self.ground.path("messages"))?;
         self.child = Some(command.stderr(messages).spawn()?);

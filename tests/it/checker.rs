@@ -46,6 +46,12 @@ impl Checker {
         self.numbers(|times| times > 1)
     }
 
+    /// How often numbers were seen beyond the first time.
+    #[allow(dead_code)]
+    pub fn again(&self) -> u64 {
+        self.seen.iter().map(|times| u64::from(times.saturating_sub(1))).sum()
+    }
+
     /// Fails the test unless each number was seen once.
     #[track_caller]
     pub fn assert_each_once(&self) {

@@ -103,6 +103,12 @@ impl Generator {
         };
     }
 
+    /// Appends a JSON record with this number, whatever kind line `number` is of.
+    #[allow(dead_code)]
+    pub fn json(&self, number: u64, out: &mut String) {
+        let _ = Facts { kind: Kind::Json, ..Facts::of(self, number) }.json(out);
+    }
+
     /// Writes lines `numbers` to a new file, each ended by LF.
     pub fn write_file(&self, path: &Path, numbers: std::ops::Range<u64>) -> std::io::Result<()> {
         let mut file = BufWriter::new(std::fs::File::create(path)?);

@@ -68,7 +68,8 @@ impl Ground {
         self.spawn(Command::new(words[0]).args(&words[1..]), Stdio::null())
     }
 
-    fn spawn(&self, command: &mut Command, input: Stdio) -> Agent {
+    /// Any program, in the background, with the folder as its working directory.
+    pub fn spawn(&self, command: &mut Command, input: Stdio) -> Agent {
         let (output, messages) = (self.path("stdout"), self.path("stderr"));
         let child = command
             .current_dir(self.folder.path())
@@ -189,9 +190,19 @@ impl Agent {
 
     /// The most memory that it has held so far.
     pub fn peak_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    /// The memory that it holds now.
+    #[allow(dead_code)]
+    pub fn resident_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    fn status_kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak.and_then(|words| words.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        let words = status.lines().find_map(|line| line.strip_prefix(name));
+        words.and_then(|words| words.split_whitespace().next()?.parse().ok()).unwrap_or(0)
     }
 }
 

@@ -2,10 +2,10 @@
 //! files), and that kills on the way lose and repeat none. `tests/run` runs this alone, in release.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use crate::checker::Checker;
+use crate::cost::unit;
 use crate::generate::Generator;
 use crate::harness::{Ground, PATIENCE, now_ms, random_below, unique};
 use crate::store::Store;
@@ -15,22 +15,6 @@ const LINES_A_FILE: u64 = 600_000;
 const MOST_MEMORY_KIB: u64 = 64 << 10;
 const MOST_UNITS: f64 = 5.0;
 const MOST_RUNS: usize = 3;
-
-/// User and system time of `libdeflate-gzip -1`: what one unit is.
-fn unit(files: &[PathBuf]) -> Duration {
-    let paths = files.iter().map(|path| format!("'{}'", path.display())).collect::<Vec<_>>().join(" ");
-    let script = format!("for file in {paths}; do libdeflate-gzip -1 -c \"$file\" >/dev/null || exit 1; done; times");
-    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-    assert!(output.status.success(), "libdeflate-gzip: {}", String::from_utf8_lossy(&output.stderr));
-    // The second line of `times` is that of the children: `0m2.310000s 0m0.090000s`.
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().nth(1).unwrap().split_whitespace().map(seconds).sum()
-}
-
-fn seconds(text: &str) -> Duration {
-    let (minutes, seconds) = text.trim_end_matches('s').split_once('m').unwrap();
-    Duration::from_secs_f64(minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap())
-}
 
 fn megabytes(path: &Path) -> f64 {
     std::fs::metadata(path).unwrap().len() as f64 / 1e6

@@ -5,6 +5,7 @@
 
 mod checker;
 mod cli;
+mod cost;
 mod docker;
 mod files;
 mod generate;

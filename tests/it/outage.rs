@@ -345,4 +345,55 @@ mod docker {
         checker.assert_each_once();
         ground.assert_books_say_delivered("containers", WRITTEN);
     }
+
+    /// A container is renamed while the agent is dead, and its name is part of the index. What was sent just before the
+    /// kill goes where it went before, and so is known.
+    #[test]
+    fn a_container_that_is_renamed_between_a_kill_and_the_next_start_repeats_nothing() {
+        const WRITTEN: u64 = 60_000;
+        let (engine, store) =
+            (address("LOGFERRY_TEST_DOCKER"), Store::from_environment("elasticsearch", "LOGFERRY_TEST_ES8"));
+        let (service, ground) = (unique("renamed"), Ground::new());
+        let label = format!("logferry.service={service}");
+        let source = format!("[source.containers]\ntype = \"docker\"\nhost = \"{engine}\"\nlabels = [\"{label}\"]\n\n");
+        // Small batches, so that some are under way at any moment.
+        let index = "index = \"logferry-{service_name}-{container_name}\"\nmax_records = 500\n";
+        ground.configure(&format!("{source}{}{index}", store.output()));
+        let docker = |arguments: &[&str]| {
+            let output = Command::new("docker").args(["-H", &engine]).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let script =
+            format!("i=0; while [ $i -lt {WRITTEN} ]; do printf 'seq-a-%07d\\n' $i; i=$((i+1)); done; sleep 600");
+        let name = |number: u64| format!("{service}-{number}");
+        docker(&[
+            "run",
+            "-d",
+            "--network",
+            "none",
+            "--name",
+            &name(0),
+            "--label",
+            &label,
+            "busybox:1",
+            "sh",
+            "-c",
+            &script,
+        ]);
+        for kill in 0..5 {
+            let agent = ground.start(&[]);
+            std::thread::sleep(Duration::from_millis(700));
+            agent.kill_9();
+            docker(&["rename", &name(kill), &name(kill + 1)]);
+        }
+        let last = format!("seq-a-{:07}\n", WRITTEN - 1);
+        wait_until("all to be written", || (docker(&["logs", "--tail", "1", &name(5)]) == last).then_some(()));
+        ground.start(&["--once", "--wait", "2m"]).wait_for(PATIENCE * 3).expect_code(0);
+        docker(&["rm", "-f", &name(5)]);
+        let mut checker = Checker::new("a", WRITTEN);
+        store.each_page(&service, &mut |text| checker.scan(text));
+        checker.assert_each_once();
+        ground.assert_books_say_delivered("containers", WRITTEN);
+    }
 }

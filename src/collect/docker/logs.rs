@@ -10,7 +10,7 @@ use super::frames::{Broken, Frames, MESSAGE_BYTES, Step};
 use super::seen::Seen;
 use crate::base::chunk::{Chunk, Line, offset};
 use crate::base::clock;
-use crate::base::source::{Cursor, Note, Position, Resume, Source, fingerprint};
+use crate::base::source::{Cursor, Names, Note, Position, Resume, Source, fingerprint};
 
 /// A chunk is closed at this size. Also how much of one stream may pass before the other, silent one is noted to be as
 /// far: so much is read again in vain at most, when the agent starts anew.
@@ -61,12 +61,14 @@ struct StreamLog {
 }
 
 /// What a chunk is given with its first line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 struct Begun {
     seen_ms: i64,
     replayed: bool,
     /// End of the note that it belongs to.
     note_end: Option<u64>,
+    /// The container's names then.
+    names: Option<Names>,
 }
 
 /// A line whose end has not come.
@@ -315,7 +317,7 @@ impl StreamLog {
         }
         let is_set_back = last_ns.is_some_and(|last_ns| self.pass_set_back(last_ns, line.ns));
         let begun = self.note_at(line.ns);
-        let start = self.place(line.start, begun, is_set_back);
+        let start = self.place(line.start, begun.as_ref(), is_set_back);
         self.read_to_ns = Some(line.ns);
         if self.lines.is_empty() {
             self.begun = begun.unwrap_or_else(|| Begun { seen_ms: clock::now_ms(), ..Begun::default() });
@@ -354,13 +356,15 @@ impl StreamLog {
         let note = self.notes.front()?;
         let is_within = note.start <= ns;
         let seen_ms = if is_within { note.seen_ms } else { clock::now_ms() };
-        Some(Begun { seen_ms, replayed: true, note_end: is_within.then_some(note.end) })
+        let names = note.names.clone().filter(|_| is_within);
+        Some(Begun { seen_ms, replayed: true, note_end: is_within.then_some(note.end), names })
     }
 
     /// Closes the open chunk before a line that belongs to another piece. Returns where the line starts now.
-    fn place(&mut self, start: usize, begun: Option<Begun>, is_set_back: bool) -> usize {
-        let is_same = |begun: Begun| self.begun.replayed == begun.replayed && self.begun.note_end == begun.note_end;
-        if self.lines.is_empty() || (is_same(begun.unwrap_or_default()) && !is_set_back) {
+    fn place(&mut self, start: usize, begun: Option<&Begun>, is_set_back: bool) -> usize {
+        let piece = |begun: &Begun| (begun.replayed, begun.note_end);
+        let is_same = piece(&self.begun) == begun.map_or((false, None), piece);
+        if self.lines.is_empty() || (is_same && !is_set_back) {
             return start;
         }
         let text = self.bytes.split_off(start);
@@ -390,8 +394,9 @@ impl StreamLog {
         let unfinished = self.unfinished.as_mut().map(|line| std::mem::take(&mut line.start));
         let rest = unfinished.map(|start| self.bytes.split_off(start)).unwrap_or_default();
         self.passed_bytes = 0;
+        let names = self.begun.names.as_ref().filter(|names| self.source.names().as_ref() != Some(names));
         self.ready.push(Chunk {
-            source: Arc::clone(&self.source),
+            source: names.map_or_else(|| Arc::clone(&self.source), |names| Arc::new(self.source.named(names))),
             generation: self.generation,
             bytes: std::mem::replace(&mut self.bytes, rest),
             lines: std::mem::take(&mut self.lines),

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn only_notes_that_can_be_read_again_stay() {
-        let note = |generation, start, end| Note { source: SourceId::new(1), generation, start, end, seen_ms: 7 };
+        let note =
+            |generation, start, end| Note { source: SourceId::new(1), generation, start, end, seen_ms: 7, names: None };
         let notes = [
             note(0, 0, 9),
             note(1, 0, 10),

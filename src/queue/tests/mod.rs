@@ -16,8 +16,14 @@ const ENDLESS: Limits = Limits { bytes: u64::MAX, age_ms: None };
 
 /// A batch of one chunk that nobody can take for another.
 fn batch(number: u64, body_len: usize) -> Sealed {
-    let note =
-        Note { source: SourceId::new(7), generation: 1, start: number * 100, end: number * 100 + 100, seen_ms: 9 };
+    let note = Note {
+        source: SourceId::new(7),
+        generation: 1,
+        start: number * 100,
+        end: number * 100 + 100,
+        seen_ms: 9,
+        names: None,
+    };
     let is_file = number.is_multiple_of(2);
     let recent = vec![Position { at: number * 100 + 100, tie: u32::MAX }];
     let span = Span {

@@ -6,10 +6,11 @@ mod gone;
 mod queued;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::base::chunk::tests::chunk;
-use crate::base::source::{Position, Stream, fingerprint};
+use crate::base::source::{Kind, Names, Position, Source, Stream, fingerprint};
 
 const HEAD: &[u8] = b"first line\n";
 
@@ -246,16 +247,18 @@ fn the_ledger_adds_up_and_goes_on_after_a_crash() {
     assert_eq!(saved_ledger(&state_dir.path().join("none")).unwrap(), Ledger::new());
 }
 
+/// The standard output of a container.
+fn resume_container(tracker: &Tracker) -> Resume {
+    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
+    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
+    tracker.resume("app", &seen, SourceId::new(7), 1).unwrap()
+}
+
 #[test]
 fn a_container_goes_on_right_after_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
-    let container = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let find = |tracker: &Tracker| {
-        let seen = Seen { identity: &container, len: 0, head_of: &|_| None };
-        tracker.resume("containers", &seen, SourceId::new(7), 1).unwrap()
-    };
     let tracker = open(folder.path());
-    find(&tracker);
+    resume_container(&tracker);
     for at in 1..=3 {
         let mut chunk = piece(at, 1);
         chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: 5 }] };
@@ -264,9 +267,30 @@ fn a_container_goes_on_right_after_its_cursor() {
     settle(&tracker, 0);
     tracker.save().unwrap();
     drop(tracker);
-    let resumed = find(&open(folder.path()));
+    let resumed = resume_container(&open(folder.path()));
     assert!(matches!(resumed.cursor, Some(Cursor::Docker { time_ns: 1, .. })));
     assert_eq!(resumed.replay.len(), 2);
+}
+
+/// Each chunk of a container has the names that it was read under, also in notes that are written anew.
+#[test]
+fn names_of_a_container_are_noted_with_each_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    resume_container(&tracker);
+    for (at, name) in (1..).zip(["one", "two", "three"]) {
+        let mut chunk = piece(at, 1);
+        let names = Names { container: name.into(), service: "shop".into() };
+        chunk.source = Arc::new(Source { kind: Kind::Docker, ..chunk.source.named(&names) });
+        chunk.cursor = Cursor::Docker { time_ns: at, recent: Vec::new() };
+        tracker.begin(&chunk).unwrap();
+    }
+    for _ in 0..2 {
+        let names = |note: &Note| note.names.clone().unwrap().container;
+        let tracker = open(folder.path());
+        assert_eq!(resume_container(&tracker).replay.iter().map(names).collect::<Vec<_>>(), ["one", "two", "three"]);
+        tracker.save().unwrap();
+    }
 }
 
 #[test]

@@ -3,12 +3,10 @@
 use super::*;
 use crate::base::batch::Span;
 
-const WEB: SourceId = SourceId::new(7);
-
 /// A chunk of a container at `at`, as a queue has it.
 fn queued(chunk: &Chunk) -> Queued {
     let (source, generation) = (chunk.source.id, chunk.generation);
-    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms };
+    let note = Note { source, generation, start: chunk.start, end: chunk.end, seen_ms: chunk.seen_ms, names: None };
     Queued { note, cursor: chunk.cursor.clone(), lines: 1, bytes: 10 }
 }
 
@@ -19,12 +17,6 @@ fn said(at: u64, seen_ms: i64) -> Chunk {
     chunk.end = at;
     chunk.cursor = Cursor::Docker { time_ns: at, recent: vec![Position { at, tie: u32::try_from(seen_ms).unwrap() }] };
     chunk
-}
-
-fn resume_container(tracker: &Tracker) -> Resume {
-    let identity = Identity::Docker { container: "c1".into(), stream: Stream::Stdout, name: "web".into() };
-    let seen = Seen { identity: &identity, len: 0, head_of: &|_| None };
-    tracker.resume("app", &seen, WEB, 1).unwrap()
 }
 
 /// A run that reads a container's lines at these seconds and delivers the first `settled`. The notes stay, as they do

@@ -179,6 +179,7 @@ fn pieces_read_before_a_crash_are_read_in_the_same_pieces() {
         start: BASE + start,
         end: BASE + end,
         seen_ms,
+        names: None,
     };
     let replay = vec![note(1, 2, 11), note(3, 4, 22)];
     let mut logs = Logs::new(false, vec![known(Stream::Stdout, None, replay)]);
@@ -191,6 +192,30 @@ fn pieces_read_before_a_crash_are_read_in_the_same_pieces() {
     assert_eq!(told[..2], [(1, 2, true, 11), (3, 4, true, 22)]);
     assert_eq!((told[2].0, told[2].1, told[2].2), (5, 7, false));
     assert_eq!(told.len(), 3);
+}
+
+/// A container was renamed between a crash and the reading again: what was read before keeps the names that it was sent
+/// with, so that it goes to the same index and has the same labels; what is new has the new ones.
+#[test]
+fn what_was_read_before_a_crash_keeps_its_names() {
+    let names = Names { container: "old".to_owned(), service: "shop".to_owned() };
+    let note = Note {
+        source: SourceId::new(1),
+        generation: 0,
+        start: BASE + 1,
+        end: BASE + 2,
+        seen_ms: 7,
+        names: Some(names.clone()),
+    };
+    let mut logs = Logs::new(false, vec![known(Stream::Stdout, None, vec![note])]);
+    logs.begin_body();
+    let body: Vec<u8> = (1..4).flat_map(|ns| frame(1, ns, b"a line\n")).collect();
+    logs.push(&body, 100).unwrap();
+    logs.seal();
+    let told: Vec<_> = logs.ready().map(|chunk| (chunk.lines.len(), chunk.source.names())).collect();
+    let now = known(Stream::Stdout, None, Vec::new()).0.names();
+    assert_ne!(now, Some(names.clone()));
+    assert_eq!(told, [(2, Some(names)), (1, now)]);
 }
 
 /// A piece ends where the clock is set back: else what follows would be taken for new, and Loki not be asked about it.
@@ -215,6 +240,7 @@ fn pieces_are_the_same_again_though_the_clock_was_set_back() {
         start: chunk.start,
         end: chunk.end,
         seen_ms,
+        names: None,
     };
     let again = read(before.iter().zip(11..).map(note).collect());
     let again: Vec<_> = again.iter().map(|chunk| (piece(chunk), chunk.seen_ms, chunk.replayed)).collect();

@@ -11,7 +11,7 @@ fn resume(generation: u32, cursor: Option<Cursor>, replay: Vec<Note>) -> Resume 
 
 fn note(chunk: &Chunk) -> Note {
     let Chunk { source, generation, start, end, seen_ms, .. } = chunk;
-    Note { source: source.id, generation: *generation, start: *start, end: *end, seen_ms: *seen_ms }
+    Note { source: source.id, generation: *generation, start: *start, end: *end, seen_ms: *seen_ms, names: None }
 }
 
 /// A4 and A5, across a restart.
@@ -108,7 +108,8 @@ fn noted_chunks_are_read_again_exactly() {
 
 #[test]
 fn notes_that_do_not_fit_the_file_are_told_and_gaps_are_read_live() {
-    let note = |generation, start, end| Note { source: SourceId::new(1), generation, start, end, seen_ms: 7 };
+    let note =
+        |generation, start, end| Note { source: SourceId::new(1), generation, start, end, seen_ms: 7, names: None };
     let notes = vec![note(0, 0, 8), note(1, 4, 8), note(1, 12, 16), note(1, 16, 99)];
     let cursor = Cursor::File { generation: 1, offset: 4, guard: crate::base::source::fingerprint(b"one\n") };
     let mut scene = Scene::with("one\ntwo\nsix\nten\nend\n", SETTINGS, &resume(1, Some(cursor), notes), 0);
@@ -121,7 +122,7 @@ fn notes_that_do_not_fit_the_file_are_told_and_gaps_are_read_live() {
 #[test]
 fn a_truncation_ends_a_replay() {
     let mut scene = Scene::new("one\ntwo\n");
-    let note = Note { source: SourceId::new(1), generation: 0, start: 4, end: 8, seen_ms: 7 };
+    let note = Note { source: SourceId::new(1), generation: 0, start: 4, end: 8, seen_ms: 7, names: None };
     let cursor = Cursor::File { generation: 0, offset: 4, guard: crate::base::source::fingerprint(b"one\n") };
     scene.follow(SETTINGS, &resume(0, Some(cursor), vec![note]), 0);
     fs::write(scene.path(), "a new content\n").unwrap();
@@ -136,7 +137,7 @@ fn a_truncation_ends_a_replay() {
 fn bytes_that_vanished_while_nobody_looked_are_counted() {
     let guard = crate::base::source::fingerprint;
     let at = |offset, read: &str| Some(Cursor::File { generation: 0, offset, guard: guard(read.as_bytes()) });
-    let note = Note { source: SourceId::new(1), generation: 0, start: 4, end: 12, seen_ms: 7 };
+    let note = Note { source: SourceId::new(1), generation: 0, start: 4, end: 12, seen_ms: 7, names: None };
     /// Name, what it was found to be by `track`, what it holds now, and what is lost of 20 bytes of which 4 were settled.
     type Row = (&'static str, (u32, Option<Cursor>), &'static str, u64);
     let rows: [Row; 5] = [
