@@ -37,7 +37,7 @@ impl Content {
     pub(super) fn look(&self) -> io::Result<Look> {
         Ok(match self {
             Self::Plain(file) => Look::of(&file.metadata()?),
-            Self::Packed(packed) => Look { len: packed.len, modified: None },
+            Self::Packed(packed) => Look { len: packed.len, ..Look::default() },
         })
     }
 
@@ -75,13 +75,22 @@ impl Content {
 pub(super) struct Look {
     /// Bytes in it.
     pub(super) len: u64,
-    /// When it was last written to: seconds and nanoseconds.
-    modified: Option<(i64, i64)>,
+    /// It has no name any more.
+    pub(super) is_deleted: bool,
+    /// When it was last written to, as anybody can set it, and when it last changed at all, as nobody can: seconds and
+    /// nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 impl Look {
     fn of(metadata: &Metadata) -> Self {
-        Self { len: metadata.len(), modified: Some((metadata.mtime(), metadata.mtime_nsec())) }
+        Self {
+            len: metadata.len(),
+            is_deleted: metadata.nlink() == 0,
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 

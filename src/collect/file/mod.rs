@@ -14,7 +14,6 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,6 +61,7 @@ pub struct Follower {
     once_end: u64,
     quiet: Quiet,
     rest: Rest,
+    is_deleted: bool,
     losses: Losses,
 }
 
@@ -113,24 +113,37 @@ impl Quiet {
     }
 }
 
-/// Whether the file is as it was when all of it was read. Where two looks at its bytes have found nothing, and it was
-/// not written to between them, none is taken again before it is written to: within one tick of the clock that files are
-/// stamped by, a change may not show.
+/// Whether the file is as it was when all of it was read: then its bytes are not read again. A change may not show in what
+/// the kernel says of it within one tick of the clock that files are stamped by, and the writes of a program that has
+/// mapped it show late: so it is read until it was found the same for longer than any such tick, and now and then after.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rest {
-    look: Option<Look>,
-    is_sure: bool,
+    look: Look,
+    /// When it was first read to its end as it looks now.
+    since_ms: i64,
+    /// When it was last read.
+    read_ms: i64,
 }
 
+/// FAT stamps every two seconds, all others more often.
+const STAMPED_WITHIN_MS: i64 = 2_000;
+
+/// How often a file is read at which nothing seems to happen.
+const READ_AT_REST_EVERY_MS: i64 = 60_000;
+
 impl Rest {
-    fn is_at(&self, look: Look) -> bool {
-        self.is_sure && self.look == Some(look)
+    fn is_at(&self, look: Look, now_ms: i64) -> bool {
+        // A clock that was set shows in one of the two spans, or the file is read once more.
+        let is_sure = self.read_ms - self.since_ms > STAMPED_WITHIN_MS;
+        is_sure && self.look == look && (0..READ_AT_REST_EVERY_MS).contains(&(now_ms - self.read_ms))
     }
 
     /// All of the file was read as it is now.
-    fn come_to(&mut self, look: Look) {
-        self.is_sure = self.look == Some(look);
-        self.look = Some(look);
+    fn come_to(&mut self, look: Look, now_ms: i64) {
+        if self.look != look || now_ms < self.read_ms {
+            (self.look, self.since_ms) = (look, now_ms);
+        }
+        self.read_ms = now_ms;
     }
 }
 
@@ -166,6 +179,7 @@ impl Follower {
             once_end: size,
             quiet: Quiet::default(),
             rest: Rest::default(),
+            is_deleted: false,
             losses: Losses::default(),
         };
         follower.resume(resume, begin)?;
@@ -210,7 +224,8 @@ impl Follower {
     /// As the file system gives them; nothing is skipped, so it can be tried again.
     pub fn read(&mut self, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
         let look = self.content.look()?;
-        if self.rest.is_at(look) {
+        self.is_deleted = look.is_deleted;
+        if self.rest.is_at(look, now_ms) {
             return Ok(self.wait(now_ms));
         }
         let size = look.len;
@@ -239,8 +254,8 @@ impl Follower {
                 return Ok(Read::Chunk(chunk));
             }
             if !is_full || self.is_known_laid_out(&spare.bytes[from..]) {
-                if self.offset == size && self.has_begun {
-                    self.rest.come_to(look);
+                if self.offset == size && (self.has_begun || size == 0) {
+                    self.rest.come_to(look, now_ms);
                 }
                 return Ok(self.at_end(from, now_ms, spare));
             }
@@ -321,10 +336,16 @@ impl Follower {
         &self.source
     }
 
-    /// Whether the file has no name any more.
+    /// Whether the file had no name any more at the last look.
+    #[must_use]
+    pub const fn was_deleted(&self) -> bool {
+        self.is_deleted
+    }
+
+    /// Whether the file has no name any more now.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        self.content.plain().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))
+        self.content.look().is_ok_and(|look| look.is_deleted)
     }
 
     /// Reads the bytes before the offset and up to `want` after it. `false`: it is no longer the file it was. Its
