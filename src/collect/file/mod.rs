@@ -123,10 +123,16 @@ struct Rest {
     since_ms: i64,
     /// When it was last read.
     read_ms: i64,
+    /// When it was last found at its path, as it looks now.
+    at_path_ms: Option<i64>,
 }
 
 /// FAT stamps every two seconds, all others more often.
 const STAMPED_WITHIN_MS: i64 = 2_000;
+
+/// How often a file at which nothing seems to happen is sought at its path: a folder above it may have been renamed, which
+/// it does not show.
+const SEEK_AT_REST_EVERY_MS: i64 = 10_000;
 
 /// How often a file is read at which nothing seems to happen.
 const READ_AT_REST_EVERY_MS: i64 = 60_000;
@@ -141,9 +147,13 @@ impl Rest {
     /// All of the file was read as it is now.
     fn come_to(&mut self, look: Look, now_ms: i64) {
         if self.look != look || now_ms < self.read_ms {
-            (self.look, self.since_ms) = (look, now_ms);
+            *self = Self { look, since_ms: now_ms, ..Self::default() };
         }
         self.read_ms = now_ms;
+    }
+
+    fn is_at_path(&self, now_ms: i64) -> bool {
+        self.at_path_ms.is_some_and(|at_path_ms| (0..SEEK_AT_REST_EVERY_MS).contains(&(now_ms - at_path_ms)))
     }
 }
 
@@ -226,7 +236,7 @@ impl Follower {
         let look = self.content.look()?;
         self.is_deleted = look.is_deleted;
         if self.rest.is_at(look, now_ms) {
-            return Ok(self.wait(now_ms));
+            return Ok(self.wait_at_rest(now_ms));
         }
         let size = look.len;
         let longest_line = self.settings.max_line.saturating_add(b"\r\n".len());
@@ -291,6 +301,7 @@ impl Follower {
     /// Takes a new path after a rename, with the facts that follow from it.
     pub fn renamed(&mut self, path: PathBuf, source: Arc<Source>) {
         self.path = path;
+        self.rest.at_path_ms = None;
         self.source = source;
         self.is_head_stale = true;
     }
@@ -404,6 +415,15 @@ impl Follower {
         if self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd }
     }
 
+    /// The same of a file at rest.
+    fn wait_at_rest(&mut self, now_ms: i64) -> Read {
+        if !self.rest.is_at_path(now_ms) {
+            return self.wait(now_ms);
+        }
+        self.quiet.at(self.offset, now_ms);
+        Read::AtEnd
+    }
+
     /// Nothing but an unfinished line, or nothing: waits, takes the line as it is, or lets the file go.
     fn at_end(&mut self, from: usize, now_ms: i64, spare: &mut Spare) -> Read {
         let len = len_without_nul(&spare.bytes[from..]);
@@ -431,10 +451,12 @@ impl Follower {
         if self.settings.once || self.quiet.at(self.offset, now_ms) < self.settings.gone_after_ms {
             return false;
         }
-        match fs::metadata(&self.path) {
+        let is_gone = match fs::metadata(&self.path) {
             Ok(metadata) => FileKey::of(&metadata) != self.key,
             Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
-        }
+        };
+        self.rest.at_path_ms = (!is_gone).then_some(now_ms);
+        is_gone
     }
 
     fn cutting(&self, from: usize) -> Cutting {

@@ -232,6 +232,25 @@ fn a_file_deleted_at_rest_is_known_to_be_and_let_go() {
     assert!(matches!(scene.wait(10_000).read(), Read::Gone));
 }
 
+/// Its folder is renamed, which it does not show.
+#[test]
+fn a_file_at_rest_that_has_left_its_path_is_let_go() {
+    let mut scene = Scene::new("");
+    let (folder, moved) = (scene.folder.path().join("logs"), scene.folder.path().join("old"));
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("b.log");
+    fs::write(&path, "one\n").unwrap();
+    scene.follower = Some(follower(&path, SETTINGS, &first_sight(), 0));
+    scene.texts();
+    for _ in 0..12 {
+        assert!(matches!(scene.wait(1_000).read(), Read::AtEnd));
+    }
+    assert!(is_at_rest(&scene));
+    fs::rename(&folder, &moved).unwrap();
+    let reads = (0..11).map(|_| scene.wait(1_000).read());
+    assert!(reads.into_iter().any(|read| matches!(read, Read::Gone)));
+}
+
 #[test]
 fn a_file_is_at_rest_when_a_change_would_show_and_is_read_now_and_then_all_the_same() {
     let mut scene = Scene::new("one\n");
