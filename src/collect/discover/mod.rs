@@ -246,7 +246,9 @@ impl Discover {
                 self.scan(report);
                 let now = Instant::now();
                 next_scan = now + ((now - began) * SCAN_SHARE).min(self.poll);
-                next_poll = now + ((now - began) * POLL_SHARE).clamp(self.poll, self.poll * MOST_POLLS);
+                // Files that wait for others to be closed are opened soon.
+                let most_polls = if self.is_full { 1 } else { MOST_POLLS };
+                next_poll = now + ((now - began) * POLL_SHARE).clamp(self.poll, self.poll * most_polls);
                 is_scan_due = watch.set(&self.folders());
             } else if watch.wait(until_scan) {
                 if let Some(since) = last_news.map(|at| at.elapsed()).filter(|since| *since < GATHER) {
