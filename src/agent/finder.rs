@@ -242,6 +242,7 @@ mod tests {
     use super::super::sources::Way;
     use super::super::worker::Input;
     use super::*;
+    use crate::collect::lines::Spare;
     use crate::track::Tracker;
 
     /// A folder of logs, and a worker that takes nothing by itself.
@@ -307,6 +308,29 @@ mod tests {
         let found = scene.discover.scan_once().remove(0);
         scene.finder.follow(found);
         assert_eq!(scene.followed(), 1);
+    }
+
+    #[test]
+    fn a_file_at_its_end_is_looked_at_when_it_changes_or_a_second_later() {
+        let mut scene = Scene::new(|_| ());
+        scene.append("a.log", "one\n");
+        let found = scene.discover.scan_once().remove(0);
+        let key = key_of(&found).unwrap();
+        scene.finder.take(Event::Found(found));
+        let (mut follows, mut spare, now_ms) = (Follows::default(), Spare::default(), 5_500);
+        assert!(follows.take(&scene.files));
+        let mut read = |follows: &mut Follows| {
+            let index = follows.due_from(0, now_ms)?;
+            Some(follows.change(index, |follow| follow.read(now_ms, &mut spare)).is_some())
+        };
+        assert_eq!([(); 3].map(|()| read(&mut follows)), [Some(true), Some(false), None]);
+        assert_eq!(follows.next_in_ms(now_ms), Some(500), "at the next whole second");
+        scene.append("a.log", "two\n");
+        assert!(!follows.take(&scene.files), "nobody has told");
+        assert_eq!(read(&mut follows), None);
+        scene.finder.take(Event::Changed(key));
+        assert!(follows.take(&scene.files));
+        assert_eq!([(); 3].map(|()| read(&mut follows)), [Some(true), Some(false), None]);
     }
 
     /// Else this test would never end.
