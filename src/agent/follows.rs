@@ -61,6 +61,7 @@ impl Waiting {
 /// The files of one worker. There may be thousands, and few of them to look at: what says which lies together.
 #[derive(Debug, Default)]
 pub struct Follows {
+    #[expect(clippy::vec_box, reason = "room for thousands more that may never come")]
     follows: Vec<Box<Follow>>,
     /// Of each.
     keys: Vec<FileKey>,
