@@ -84,6 +84,10 @@ struct Deletion {
 const ASK_EVERY_MS: i64 = 500;
 
 impl Deletion {
+    fn ask_again(&mut self) {
+        self.asked_ms = 0;
+    }
+
     fn is_there(&mut self, now_ms: i64, ask: impl FnOnce() -> bool) -> bool {
         // A clock that was set back asks at once.
         if !self.is_there && !(0..ASK_EVERY_MS).contains(&(now_ms - self.asked_ms)) {
@@ -170,9 +174,10 @@ impl Follow {
         size
     }
 
-    /// Looks at the next turn: the file is said to have changed.
+    /// Looks at the next turn: the file is said to have changed, or to be gone from its path.
     pub fn look(&mut self) {
         self.news.has_come = true;
+        self.deletion.ask_again();
         self.look_at_ms = 0;
     }
 
@@ -307,6 +312,9 @@ mod tests {
         });
         let (no, yes) = ((false, true), (true, true));
         assert_eq!(told, [no, (false, false), no, no, yes, (true, false)]);
+        let mut deletion = Deletion { is_there: false, asked_ms: 1_000 };
+        deletion.ask_again();
+        assert!(deletion.is_there(1_001, || true), "at once where something happened to it");
     }
 
     #[test]

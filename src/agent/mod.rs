@@ -281,6 +281,10 @@ impl Agent {
         while self.saving.join_next().await.is_some() {}
         for route in self.routes.iter() {
             route.save()?;
+            if route.tracker.is_dirty() {
+                // What was over at the first is let go with the second.
+                route.save()?;
+            }
         }
         let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
         let summary = Summary { unread: self.unread, interrupted, gave_up, ..self.summary() };

@@ -4,6 +4,7 @@
 
 mod globs;
 mod own;
+mod rest;
 mod seek;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ use tracing::{info, warn};
 
 use self::globs::Globs;
 use self::own::Own;
+pub use self::rest::Releases;
+use self::rest::Rest;
 pub use self::seek::{Whereabouts, seek};
 use self::watch::{Told, Watch};
 use super::file::{Config, Start};
@@ -136,30 +139,6 @@ struct Known {
     other_path: Option<PathBuf>,
     /// Not followed now, until this changes.
     rest: Option<Rest>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rest {
-    len: u64,
-    /// `None`: not looked at since it was let go.
-    modified: Option<SystemTime>,
-    /// See [`Found::begin`].
-    begin: u64,
-}
-
-/// Where followers that were let go are told of. Shared by all workers.
-#[derive(Clone, Debug, Default)]
-pub struct Releases(Arc<Mutex<Vec<(FileKey, u64)>>>);
-
-impl Releases {
-    /// The file is no longer followed; `size` bytes of it were seen. It is found again when it changes.
-    pub fn release(&self, key: FileKey, size: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((key, size));
-    }
-
-    fn take(&self) -> Vec<(FileKey, u64)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 /// A path that a walk gave.
@@ -473,15 +452,6 @@ impl Discover {
         let of_files: HashSet<&Path> = self.known.values().filter_map(|known| known.path.parent()).collect();
         let of_files = of_files.into_iter().map(Path::to_owned);
         of_files.chain(self.sources.iter().flat_map(|sought| sought.globs.folders())).collect()
-    }
-}
-
-impl Rest {
-    fn has_changed(&mut self, metadata: &Metadata) -> bool {
-        let modified = metadata.modified().ok();
-        let is_touched = self.modified.is_some() && self.modified != modified;
-        self.modified = modified;
-        is_touched || self.len != metadata.len()
     }
 }
 

@@ -6,7 +6,9 @@ mod before;
 mod config;
 mod content;
 mod overlong;
+mod quiet;
 mod replay;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +21,12 @@ use std::sync::Arc;
 
 use self::before::{Before, len_of_whole_characters, len_without_nul};
 pub use self::config::{Config, Settings, Start};
-use self::content::{Content, Look};
+use self::content::Content;
 pub use self::content::{unpack, unpack_head};
 use self::overlong::Passed;
+use self::quiet::Quiet;
 use self::replay::Replay;
+use self::rest::Rest;
 use super::discover::Found;
 use super::identity::{self, FileKey};
 use super::lines::{Cut, Cutting, Spare, skip_byte_order_mark};
@@ -86,75 +90,6 @@ pub struct Losses {
     /// Bytes known to have been there that were cut off before they were read, or before it was certain that they
     /// had been delivered. 0 where the file was truncated unseen, while no one looked.
     pub bytes: u64,
-}
-
-/// Where the file's end was when it last moved.
-#[derive(Clone, Copy, Debug, Default)]
-struct Quiet {
-    end: u64,
-    since_ms: i64,
-    /// When it was last looked at.
-    looked_ms: i64,
-}
-
-/// Followed files are looked at every second, unless reading pauses. What is longer is a pause, a clock that was set, or a
-/// process that was suspended, as their writers may have been: the wait begins anew.
-const LONGEST_LOOK_MS: i64 = 60_000;
-
-impl Quiet {
-    /// For how many ms the end has been at `end`. A clock set back, or far ahead, starts anew.
-    fn at(&mut self, end: u64, now_ms: i64) -> i64 {
-        let is_set = now_ms < self.since_ms || now_ms - self.looked_ms > LONGEST_LOOK_MS;
-        if end != self.end || is_set {
-            *self = Self { end, since_ms: now_ms, looked_ms: now_ms };
-        }
-        self.looked_ms = now_ms;
-        now_ms - self.since_ms
-    }
-}
-
-/// Whether the file is as it was when all of it was read: then its bytes are not read again. A change may not show in what
-/// the kernel says of it within one tick of the clock that files are stamped by, and the writes of a program that has
-/// mapped it show late: so it is read until it was found the same for longer than any such tick, and now and then after.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rest {
-    look: Look,
-    /// When it was first read to its end as it looks now.
-    since_ms: i64,
-    /// When it was last read.
-    read_ms: i64,
-    /// When it was last found at its path, as it looks now.
-    at_path_ms: Option<i64>,
-}
-
-/// FAT stamps every two seconds, all others more often.
-const STAMPED_WITHIN_MS: i64 = 2_000;
-
-/// How often a file at which nothing seems to happen is sought at its path: a folder above it may have been renamed, which
-/// it does not show.
-const SEEK_AT_REST_EVERY_MS: i64 = 10_000;
-
-/// How often a file is read at which nothing seems to happen.
-const READ_AT_REST_EVERY_MS: i64 = 60_000;
-
-impl Rest {
-    fn is_at(&self, look: Look, now_ms: i64) -> bool {
-        // A clock that was set shows in one of the two spans, or the file is read once more.
-        let is_sure = self.read_ms - self.since_ms > STAMPED_WITHIN_MS;
-        is_sure && self.look == look && (0..READ_AT_REST_EVERY_MS).contains(&(now_ms - self.read_ms))
-    }
-
-    /// All of the file was read as it is now.
-    fn come_to(&mut self, look: Look, now_ms: i64) {
-        if self.look != look || now_ms < self.read_ms {
-            *self = Self { look, since_ms: now_ms, ..Self::default() };
-        }
-        self.read_ms = now_ms;
-    }
-
-    fn is_at_path(&self, now_ms: i64) -> bool {
-        self.at_path_ms.is_some_and(|at_path_ms| (0..SEEK_AT_REST_EVERY_MS).contains(&(now_ms - at_path_ms)))
-    }
 }
 
 impl Follower {
@@ -301,7 +236,7 @@ impl Follower {
     /// Takes a new path after a rename, with the facts that follow from it.
     pub fn renamed(&mut self, path: PathBuf, source: Arc<Source>) {
         self.path = path;
-        self.rest.at_path_ms = None;
+        self.rest.found_at_path(false, 0);
         self.source = source;
         self.is_head_stale = true;
     }
@@ -455,7 +390,7 @@ impl Follower {
             Ok(metadata) => FileKey::of(&metadata) != self.key,
             Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
         };
-        self.rest.at_path_ms = (!is_gone).then_some(now_ms);
+        self.rest.found_at_path(!is_gone, now_ms);
         is_gone
     }
 
