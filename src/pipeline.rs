@@ -136,6 +136,9 @@ impl Part {
     }
 }
 
+/// Of how many sources the fixed fields are remembered: of thousands only few have lines at a time.
+const FIELDS_OF: usize = 512;
+
 /// The masked fixed fields of a source; made again when its facts change (a container is renamed).
 fn known_fields<'a>(
     sources: &'a mut HashMap<SourceId, (Arc<Source>, MaskedFields)>,
@@ -144,6 +147,9 @@ fn known_fields<'a>(
 ) -> &'a MaskedFields {
     let masked =
         || (Arc::clone(source), rules.masker.of(&source.name).fields(&enrich::fields(source, &rules.host_name)));
+    if sources.len() >= FIELDS_OF && !sources.contains_key(&source.id) {
+        sources.clear();
+    }
     let known = sources.entry(source.id).or_insert_with(masked);
     if !Arc::ptr_eq(&known.0, source) {
         *known = masked();

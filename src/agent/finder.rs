@@ -4,22 +4,22 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::base::fault::Fault;
 use crate::base::identity::{Absent, Inode};
 use crate::base::metrics::Metric;
-use crate::base::source::{Cursor, Identity, SourceId};
+use crate::base::source::{Cursor, Identity, SourceId, fingerprint};
 use crate::collect::discover::{Discover, Event, Found, Releases, Whereabouts, is_limit_of_open_files, seek};
 use crate::collect::file::{self, Follower, Settings};
 use crate::collect::identity::{FileKey, first_line, mint};
 use crate::track::Seen;
 
-use super::follow::Follow;
+use super::follow::{Follow, Told};
+use super::follows::Waiting;
 use super::sources::{Shared, Workers, resume};
-use super::worker::Input;
 
 /// How long to wait for files to be closed, where no more can be opened.
 const UNTIL_CLOSED: Duration = Duration::from_millis(20);
@@ -37,12 +37,17 @@ pub fn start(
     let mut discover =
         Discover::new(&sources, own_files).map_err(|error| vec![Fault::new("include", error.to_string())])?;
     let mut finder = Finder::new(sources, discover.releases(), shared, workers);
+    let (alarm, mut stop) = (discover.alarm(), finder.shared.stop_tasks.clone());
+    tokio::spawn(async move {
+        // Nobody is left who could ask for it: then it is over too.
+        let _ = stop.wait_for(|stop| *stop).await;
+        alarm.stop();
+    });
     std::thread::Builder::new().name("discover".to_owned()).spawn(move || {
-        let stop = Arc::clone(&finder.shared.stop);
         if finder.shared.once {
-            finder.follow_once(&mut discover, &stop);
+            finder.follow_once(&mut discover);
         } else {
-            discover.run(&stop, &mut |event| finder.take(event));
+            discover.run(&mut |event| finder.take(event));
         }
     })?;
     Ok(())
@@ -53,11 +58,12 @@ struct Finder {
     configs: HashMap<Arc<str>, file::Config>,
     releases: Releases,
     shared: Shared,
+    told: Arc<Told>,
     workers: Workers,
     /// Which worker has which file.
     placed: HashMap<FileKey, usize>,
-    /// Which worker has the files first seen at a path: a file and the one that replaces it share a lane.
-    paths: HashMap<String, usize>,
+    /// Which worker has the files first seen at a path, by its fingerprint: a file and the one that replaces it share a lane.
+    paths: HashMap<u64, usize>,
     /// The worker of the next path: each gets its turn.
     next: usize,
 }
@@ -66,6 +72,7 @@ impl Finder {
     fn new(sources: Vec<(Arc<str>, file::Config)>, releases: Releases, shared: Shared, workers: Workers) -> Self {
         Self {
             configs: sources.into_iter().collect(),
+            told: Arc::new(Told::new(&shared, releases.clone())),
             releases,
             shared,
             workers,
@@ -77,8 +84,8 @@ impl Finder {
 
     /// All files that there are now, and those that are missing. More than one turn only where they are more than may
     /// be open at once: then the next ones are opened as the workers end with the first.
-    fn follow_once(&mut self, discover: &mut Discover, stop: &AtomicBool) {
-        while !stop.load(Ordering::Relaxed) {
+    fn follow_once(&mut self, discover: &mut Discover) {
+        while !self.shared.stop.load(Ordering::Relaxed) {
             let found = discover.scan_once();
             if found.is_empty() {
                 if !discover.is_full() && self.roll_call(&discover.resting()) {
@@ -93,8 +100,8 @@ impl Finder {
     fn take(&mut self, event: Event) {
         match event {
             Event::Found(found) => self.follow(found),
-            Event::Changed(key) => self.tell(key, Input::Look(key)),
-            Event::Renamed(key, path) => self.tell(key, Input::Renamed(key, path)),
+            Event::Changed(key) => self.tell(key, |files| files.changed(key)),
+            Event::Renamed(key, path) => self.tell(key, |files| files.renamed(key, path)),
             Event::RollCall(resting) => {
                 // What cannot be opened now is sought at the next one.
                 let _ = self.roll_call(&resting);
@@ -102,11 +109,10 @@ impl Finder {
         }
     }
 
-    /// Tells a worker, unless it has more than enough to do: it looks at all its files by itself before long, and one
-    /// that seems to have left its path is found again when it changes.
-    fn tell(&self, key: FileKey, input: Input) {
+    /// Tells the worker that has the file.
+    fn tell(&self, key: FileKey, tell: impl FnOnce(&Waiting)) {
         if let Some(worker) = self.placed.get(&key) {
-            let _ = self.workers.0[*worker].inputs.try_send(input);
+            tell(&self.workers.0[*worker].files);
         }
     }
 
@@ -126,7 +132,7 @@ impl Finder {
             resume.id,
             Some(resume.path.clone().unwrap_or_else(|| path.clone())),
         ));
-        let worker = self.worker_of(source.path.as_deref().unwrap_or(&path).to_owned());
+        let worker = self.worker_of(source.path.as_deref().unwrap_or(&path));
         let key = key_of(&found);
         match Follower::new(found, source, &resume, Settings::new(&config, self.shared.once)) {
             Ok(follower) => {
@@ -146,13 +152,12 @@ impl Finder {
     fn hand(&mut self, follower: Follower, worker: usize) {
         let key = follower.key();
         self.placed.insert(key, worker);
-        self.workers.0[worker].files.add(Follow::new(follower, &self.shared, self.releases.clone()));
-        self.tell(key, Input::Look(key));
+        self.workers.0[worker].files.add(Follow::new(follower, self.shared.once, Arc::clone(&self.told)));
     }
 
-    fn worker_of(&mut self, path: String) -> usize {
+    fn worker_of(&mut self, path: &str) -> usize {
         let Self { next, workers, .. } = self;
-        *self.paths.entry(path).or_insert_with(|| {
+        *self.paths.entry(fingerprint(path.as_bytes())).or_insert_with(|| {
             *next = (*next + 1) % workers.0.len();
             *next
         })
@@ -233,9 +238,11 @@ mod tests {
 
     use tokio::sync::{mpsc, watch};
 
-    use super::super::follow::Waiting;
+    use super::super::follows::Follows;
     use super::super::sources::Way;
+    use super::super::worker::Input;
     use super::*;
+    use crate::collect::lines::Spare;
     use crate::track::Tracker;
 
     /// A folder of logs, and a worker that takes nothing by itself.
@@ -269,9 +276,9 @@ mod tests {
 
         /// How many files have come to the worker.
         fn followed(&self) -> usize {
-            let mut follows = Vec::new();
-            self.files.move_to(&mut follows);
-            follows.len()
+            let mut follows = Follows::default();
+            follows.take(&self.files);
+            follows.iter().count()
         }
     }
 
@@ -301,6 +308,29 @@ mod tests {
         let found = scene.discover.scan_once().remove(0);
         scene.finder.follow(found);
         assert_eq!(scene.followed(), 1);
+    }
+
+    #[test]
+    fn a_file_at_its_end_is_looked_at_when_it_changes_or_a_second_later() {
+        let mut scene = Scene::new(|_| ());
+        scene.append("a.log", "one\n");
+        let found = scene.discover.scan_once().remove(0);
+        let key = key_of(&found).unwrap();
+        scene.finder.take(Event::Found(found));
+        let (mut follows, mut spare, now_ms) = (Follows::default(), Spare::default(), 5_500);
+        assert!(follows.take(&scene.files));
+        let mut read = |follows: &mut Follows| {
+            let index = follows.due_from(0, now_ms)?;
+            Some(follows.change(index, |follow| follow.read(now_ms, &mut spare)).is_some())
+        };
+        assert_eq!([(); 3].map(|()| read(&mut follows)), [Some(true), Some(false), None]);
+        assert_eq!(follows.next_in_ms(now_ms), Some(500), "at the next whole second");
+        scene.append("a.log", "two\n");
+        assert!(!follows.take(&scene.files), "nobody has told");
+        assert_eq!(read(&mut follows), None);
+        scene.finder.take(Event::Changed(key));
+        assert!(follows.take(&scene.files));
+        assert_eq!([(); 3].map(|()| read(&mut follows)), [Some(true), Some(false), None]);
     }
 
     /// Else this test would never end.

@@ -7,8 +7,10 @@
 mod changes;
 mod finder;
 mod follow;
+mod follows;
 mod machine;
 mod outlet;
+mod patience;
 mod queues;
 mod route;
 mod sources;
@@ -100,8 +102,16 @@ impl From<Vec<Fault>> for Error {
 /// How long writes under way may take at the very end.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
-/// How often checkpoints are saved when something changed.
+/// How often checkpoints are saved at most.
 const SAVE_EVERY: Duration = Duration::from_millis(if cfg!(feature = "failpoints") { 50 } else { 500 });
+
+/// With fewer batches settled since the last checkpoint, the next comes so many ticks after it.
+const FEW_BATCHES: u64 = 4;
+const TICKS_FOR_FEW: u32 = 4;
+
+/// So many sources more put a checkpoint off by one tick, up to five seconds.
+const SOURCES_A_TICK: usize = 1_000;
+const MOST_TICKS: u32 = 9;
 
 /// Runs until it is told to stop (SIGTERM, SIGINT), or with `once` until all is delivered.
 ///
@@ -131,10 +141,19 @@ struct Agent {
     admin: JoinSet<()>,
     /// Checkpoints on their way to the disk.
     saving: JoinSet<()>,
+    saved: Saved,
     /// The first for which the agent ends.
     fault: Option<Error>,
     /// A source could not be read, or not to its end.
     unread: bool,
+}
+
+/// The last round of checkpoints.
+#[derive(Debug)]
+struct Saved {
+    at: Instant,
+    /// See [`track::Tracker::settled`], all routes together.
+    settled: u64,
 }
 
 impl Agent {
@@ -171,6 +190,7 @@ impl Agent {
             began: Instant::now(),
             admin: JoinSet::new(),
             saving: JoinSet::new(),
+            saved: Saved { at: Instant::now(), settled: 0 },
             fault: None,
             unread: false,
         };
@@ -188,6 +208,7 @@ impl Agent {
         let Some(listener) = admin::http::listen(&config.admin).await else { return };
         let (routes, process) = (Arc::clone(&self.routes), Metrics::default());
         let metrics = move || {
+            routes.iter().for_each(Route::measure);
             if let Some(bytes) = admin::memory::resident_bytes() {
                 process.set(Metric::ResidentBytes, "", bytes);
             }
@@ -246,7 +267,9 @@ impl Agent {
                 }
                 _ = ticks.tick() => {
                     self.save_in_background();
-                    self.measure();
+                    if let Some(progress) = self.options.progress {
+                        progress(&self.summary());
+                    }
                     if progress.is_over(&self.routes) {
                         self.common.stop.now();
                         self.common.give_up.send_replace(true);
@@ -258,6 +281,10 @@ impl Agent {
         while self.saving.join_next().await.is_some() {}
         for route in self.routes.iter() {
             route.save()?;
+            if route.tracker.is_dirty() {
+                // What was over at the first is let go with the second.
+                route.save()?;
+            }
         }
         let (interrupted, gave_up) = (progress.is_stopping(), progress.has_given_up());
         let summary = Summary { unread: self.unread, interrupted, gave_up, ..self.summary() };
@@ -291,18 +318,26 @@ impl Agent {
     /// Saves checkpoints without holding up the tasks. One round at a time.
     fn save_in_background(&mut self) {
         while self.saving.try_join_next().is_some() {}
-        if self.saving.is_empty() {
+        let (mut sources, mut settled) = (0, 0);
+        for route in self.routes.iter() {
+            sources = route.tracker.known().max(sources);
+            settled += route.tracker.settled();
+        }
+        let is_due = self.saved.at.elapsed() >= save_after(sources, settled - self.saved.settled);
+        if is_due && self.saving.is_empty() && self.routes.iter().any(Route::is_to_be_saved) {
+            self.saved = Saved { at: Instant::now(), settled };
             let (routes, seldom) = (Arc::clone(&self.routes), Arc::clone(&self.common.seldom));
             self.saving.spawn_blocking(move || routes.iter().for_each(|route| route.save_or_say(&seldom)));
         }
     }
+}
 
-    fn measure(&self) {
-        self.routes.iter().for_each(Route::measure);
-        if let Some(progress) = self.options.progress {
-            progress(&self.summary());
-        }
-    }
+/// How long after the last checkpoints the next may come. Each is written whole and synced: where they say little new or
+/// have thousands of sources, they are worth it more seldom. Half a tick less, for ticks are not exact.
+fn save_after(sources: usize, settled: u64) -> Duration {
+    let ticks_for_news = if settled < FEW_BATCHES { TICKS_FOR_FEW } else { 1 };
+    let ticks_for_sources = 1 + u32::try_from(sources / SOURCES_A_TICK).unwrap_or(u32::MAX).min(MOST_TICKS);
+    SAVE_EVERY * ticks_for_news.max(ticks_for_sources) - SAVE_EVERY / 2
 }
 
 /// What the agent writes itself: never read.

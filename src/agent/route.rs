@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,7 +28,7 @@ use crate::queue::Queue;
 use crate::ship::{self, Destination, Tell, Told};
 use crate::track::{self, Settlement, Tracker};
 
-use super::follow::Waiting;
+use super::follows::{Follows, Waiting};
 use super::outlet::{self, Outlet};
 use super::sources::{Way, Workers};
 use super::worker::{Input, Worker};
@@ -57,6 +58,8 @@ pub struct Route {
     /// Its store.
     pub destination: Arc<Destination>,
     config: Output,
+    /// The last checkpoint could be saved, and its queues have forgotten what it covers.
+    is_saved: AtomicBool,
     /// One a worker, and one for each queue that an earlier run with more workers left.
     outlets: Arc<[Arc<outlet::Shared>]>,
 }
@@ -140,6 +143,7 @@ impl Route {
             metrics,
             destination: Arc::new(destination),
             config: config.clone(),
+            is_saved: AtomicBool::new(false),
         })
     }
 
@@ -204,7 +208,6 @@ impl Route {
         let encoder = self.encoder()?;
         let packer = self.packer(&encoder, common.share.batch_bytes);
         Ok(Worker {
-            runtime: tokio::runtime::Handle::current(),
             inputs,
             waiting,
             pipeline: Pipeline::new(Arc::clone(&common.rules), encoder, when),
@@ -218,7 +221,8 @@ impl Route {
             metrics: Arc::clone(&self.metrics),
             seldom: Arc::clone(&common.seldom),
             stop: Arc::clone(&common.stop.threads),
-            follows: Vec::new(),
+            stop_tasks: common.stop.tasks.subscribe(),
+            follows: Follows::default(),
             spare: Spare::default(),
             lag: BTreeMap::new(),
             measured: None,
@@ -267,6 +271,11 @@ impl Route {
         held.into_iter().chain(damaged).chain(waits).chain(self.tracker.trouble()).chain(paused).chain(stalled)
     }
 
+    /// Whether a checkpoint would say anything new.
+    pub fn is_to_be_saved(&self) -> bool {
+        self.tracker.is_dirty() || !self.is_saved.load(Ordering::Relaxed)
+    }
+
     /// Writes a checkpoint if anything changed, and lets the queues forget what it covers.
     ///
     /// # Errors
@@ -283,7 +292,9 @@ impl Route {
 
     /// The same; what goes wrong is said, seldom.
     pub fn save_or_say(&self, seldom: &Seldom) {
-        let Err(error) = self.save() else { return };
+        let saved = self.save();
+        self.is_saved.store(saved.is_ok(), Ordering::Relaxed);
+        let Err(error) = saved else { return };
         let text = format!("{error}; the last checkpoint still holds and it is tried again");
         if let Some(text) = seldom.told(text, Instant::now()) {
             tracing::warn!("{text}");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ use crate::config::{Config, Source};
 use crate::track::{Seen, Tracker};
 
 use super::finder;
-use super::follow::Waiting;
+use super::follows::Waiting;
 use super::route::{Common, Route};
 use super::worker::Input;
 
@@ -32,9 +32,9 @@ pub struct Workers(pub Vec<Way>);
 /// The way to one worker.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// For what can wait with its sender, or be left out.
+    /// For what can wait with its sender.
     pub inputs: mpsc::Sender<Input>,
-    /// For files, which are open already.
+    /// For files, which are open already, and what is told of them.
     pub files: Waiting,
 }
 
@@ -172,13 +172,16 @@ pub fn start_stdin(
 }
 
 /// Sources that will never have more. Each is told to its worker, after its last chunk.
-type Finished = Arc<Mutex<Vec<SourceId>>>;
+#[derive(Debug, Default)]
+struct FinishedSources {
+    ids: Mutex<Vec<SourceId>>,
+    has_come: Notify,
+}
+
+type Finished = Arc<FinishedSources>;
 
 /// How long after a stop the last chunks may take to come.
 const LAST_CHUNK: Duration = Duration::from_millis(100);
-
-/// How soon a worker is told that a source is finished.
-const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Brings chunks to the worker of their source.
 async fn hand_over(
@@ -187,7 +190,6 @@ async fn hand_over(
     workers: Workers,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let mut ticks = tokio::time::interval(FINISH_WITHIN);
     let mut open = true;
     while open {
         tokio::select! {
@@ -195,7 +197,7 @@ async fn hand_over(
                 Some(chunk) => workers.hand(chunk).await,
                 None => open = false,
             },
-            _ = ticks.tick() => {}
+            () = finished.has_come.notified() => {}
             () = stopped(&mut stop) => {
                 // What was read before the stop may not come again.
                 while let Ok(Some(chunk)) = timeout(LAST_CHUNK, chunks.recv()).await {
@@ -204,7 +206,7 @@ async fn hand_over(
                 open = false;
             }
         }
-        let ids = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids = std::mem::take(&mut *finished.ids.lock().unwrap_or_else(PoisonError::into_inner));
         if ids.is_empty() {
             continue;
         }
@@ -225,7 +227,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 fn finish(finished: &Finished, id: SourceId) {
-    finished.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    finished.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    finished.has_come.notify_one();
 }
 
 async fn containers(

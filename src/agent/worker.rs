@@ -4,14 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, watch};
 
 use crate::base::batch::Span;
 use crate::base::chunk::Chunk;
@@ -20,7 +17,6 @@ use crate::base::failpoint;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
-use crate::collect::identity::FileKey;
 use crate::collect::lines::Spare;
 use crate::output::Refused;
 use crate::pack::Packer;
@@ -28,16 +24,14 @@ use crate::pipeline::{HELD_BACK, Part, Pipeline};
 use crate::ship::{Destination, ParkedRecord};
 use crate::track::{self, Tracker};
 
-use super::follow::{Follow, Waiting};
+use super::follow::{Follow, LOOK_EVERY_MS};
+use super::follows::{Follows, Waiting};
 use super::outlet::Outlet;
+use super::patience::wait_for;
 
 /// What a worker is given.
 #[derive(Debug)]
 pub enum Input {
-    /// A file has changed, or waits to be followed.
-    Look(FileKey),
-    /// A file has another path now.
-    Renamed(FileKey, PathBuf),
     /// Lines that were read elsewhere.
     Chunk(Box<Chunk>),
     /// Nothing more will come of a source that is read elsewhere.
@@ -47,11 +41,9 @@ pub enum Input {
 /// One worker.
 #[derive(Debug)]
 pub struct Worker {
-    /// For waiting with a limit of time.
-    pub runtime: Handle,
     /// What it is given. Closed when nothing more can come.
     pub inputs: mpsc::Receiver<Input>,
-    /// The files to follow from now on.
+    /// The files to follow from now on, and what is told of them.
     pub waiting: Waiting,
     /// The pure middle.
     pub pipeline: Pipeline,
@@ -75,26 +67,28 @@ pub struct Worker {
     pub seldom: Arc<Seldom>,
     /// Stop reading, hand over what there is, and end.
     pub stop: Arc<AtomicBool>,
+    /// The same, to be waited for.
+    pub stop_tasks: watch::Receiver<bool>,
     /// The files that it follows.
-    pub follows: Vec<Follow>,
+    pub follows: Follows,
     /// Buffers used again for each chunk of a file.
     pub spare: Spare,
     /// Bytes that waited in its files when last measured, by source.
     pub lag: BTreeMap<Arc<str>, u64>,
-    /// When that was.
-    pub measured: Option<Instant>,
+    /// In which second since 1970 that was.
+    pub measured: Option<i64>,
     /// Ends when all files are read to their end and no input can come.
     pub once: bool,
 }
 
-/// How long a worker sleeps at most when there is nothing to read.
-const IDLE: Duration = Duration::from_millis(100);
+/// How long a worker waits at most where files may be deleted that it does not read.
+const HELD_UP: Duration = Duration::from_millis(100);
+
+/// How long it waits at most.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// How long after a stop the last chunks may take to come.
 const LAST_INPUT: Duration = Duration::from_millis(300);
-
-/// How often the lag is measured.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long it waits before it tries again to write state.
 const STATE_RETRY: Duration = Duration::from_secs(1);
@@ -109,7 +103,7 @@ impl Worker {
                 self.take(input);
                 busy = true;
             }
-            self.waiting.move_to(&mut self.follows);
+            self.follows.take(&self.waiting);
             busy |= self.read_files();
             self.measure_files();
             self.seal_if_due();
@@ -130,32 +124,46 @@ impl Worker {
 
     /// After a stop: what was read elsewhere by then is still taken, since it may not come again. No file is read.
     fn take_last_chunks(&mut self) {
-        let next =
-            |worker: &mut Self| worker.runtime.block_on(async { timeout(LAST_INPUT, worker.inputs.recv()).await });
-        while let Ok(Some(input)) = next(self) {
+        while let Some(Some(input)) = wait_for(self.inputs.recv(), LAST_INPUT) {
             if let Input::Chunk(chunk) = input {
                 self.process(*chunk, !self.once);
             }
         }
     }
 
-    /// Waits for an input, a little. `false`: none can come any more.
+    /// Waits for an input, or until there is something to do. `false`: no input can come any more.
     fn wait(&mut self, open: bool) -> bool {
-        let is_held_up = self.is_held_up();
-        let Self { runtime, inputs, outlet, .. } = self;
-        let input = runtime.block_on(async {
-            tokio::select! {
-                input = inputs.recv(), if open => Some(input),
-                () = outlet.room(), if is_held_up => None,
-                () = tokio::time::sleep(IDLE) => None,
-            }
-        });
-        match input {
+        let (patience, is_held_up) = (self.patience(), self.is_held_up());
+        let Self { inputs, outlet, waiting, stop_tasks, .. } = self;
+        let input = wait_for(
+            async {
+                tokio::select! {
+                    input = inputs.recv(), if open => Some(input),
+                    () = waiting.come() => None,
+                    () = outlet.room(), if is_held_up => None,
+                    _ = stop_tasks.wait_for(|stop| *stop) => None,
+                }
+            },
+            patience,
+        );
+        match input.flatten() {
             Some(Some(input)) => self.take(input),
             Some(None) => return false,
             None => {}
         }
         open
+    }
+
+    /// How long there is nothing to do, unless something comes.
+    fn patience(&self) -> Duration {
+        if self.is_held_up() {
+            return HELD_UP;
+        }
+        let now_ms = clock::now_ms();
+        let batch = self.packer.is_due_in_ms(now_ms);
+        let next = self.follows.next_in_ms(now_ms).into_iter().chain(batch).min();
+        // A ms begins before it is over.
+        next.map_or(IDLE, |ms| Duration::from_millis(ms.max(1))).min(IDLE)
     }
 
     /// The open batch is full, and there is no room for it: what can wait is not read.
@@ -165,8 +173,6 @@ impl Worker {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Look(key) => self.followed(key).into_iter().for_each(Follow::look),
-            Input::Renamed(key, path) => self.followed(key).into_iter().for_each(|follow| follow.renamed(path.clone())),
             Input::Chunk(chunk) => self.process(*chunk, !self.once),
             Input::Finished(id) => {
                 self.pipeline.forget(id);
@@ -175,22 +181,19 @@ impl Worker {
         }
     }
 
-    fn followed(&mut self, key: FileKey) -> Option<&mut Follow> {
-        self.follows.iter_mut().find(|follow| follow.key() == key)
-    }
-
     /// One chunk of each file that has any: a quiet file is not starved by a loud one. Whether there was any.
     fn read_files(&mut self) -> bool {
         let now_ms = clock::now_ms();
         let mut busy = false;
-        let mut index = 0;
-        while index < self.follows.len() {
-            let can_wait = self.follows[index].can_wait();
-            if can_wait && self.is_held_up() {
-                index += 1;
+        let mut next = 0;
+        while let Some(index) = self.follows.due_from(next, now_ms) {
+            next = index + 1;
+            if self.is_held_up() && self.follows.change(index, |follow| follow.can_wait(now_ms)) {
                 continue;
             }
-            if let Some((chunk, identity)) = self.follows[index].read(now_ms, &mut self.spare) {
+            let read = self.follows.change(index, |follow| follow.read(now_ms, &mut self.spare));
+            let can_wait = self.follows.change(index, |follow| follow.can_wait(now_ms));
+            if let Some((chunk, identity)) = read {
                 let (id, generation) = (chunk.source.id, chunk.generation);
                 if let Some(identity) = identity {
                     self.until_written(|tracker| tracker.identify(id, &identity, generation));
@@ -198,15 +201,15 @@ impl Worker {
                 self.process(chunk, !can_wait);
                 busy = true;
             }
-            if self.follows[index].is_over() || self.follows[index].is_to_be_kept() {
-                self.keep(self.follows[index].source());
+            let (source, is_over, is_to_be_kept) =
+                self.follows.change(index, |follow| (follow.source(), follow.is_over(), follow.is_to_be_kept(now_ms)));
+            if is_over || is_to_be_kept {
+                self.keep(source);
             }
-            if self.follows[index].is_over() {
-                let over = self.follows.swap_remove(index);
-                self.pipeline.forget(over.source());
-                over.release();
-            } else {
-                index += 1;
+            if is_over {
+                self.pipeline.forget(source);
+                self.follows.remove(index).release();
+                next = index;
             }
         }
         busy
@@ -254,13 +257,19 @@ impl Worker {
 
     /// Tells how many bytes this worker's files have, and how many wait in them, by source.
     fn measure_files(&mut self) {
-        if self.measured.is_some_and(|at| at.elapsed() < MEASURE_EVERY) {
+        let now_ms = clock::now_ms();
+        let second = now_ms.div_euclid(LOOK_EVERY_MS);
+        if self.measured == Some(second) {
             return;
         }
-        self.measured = Some(Instant::now());
-        self.tracker.saw(self.follows.iter().map(|follow| (follow.source(), Some(follow.size()))), clock::now_ms());
+        self.measured = Some(second);
+        let sizes = self.follows.iter_mut().filter_map(|follow| {
+            let size = follow.take_size();
+            size.map(|size| (follow.source(), Some(size)))
+        });
+        self.tracker.saw(sizes, now_ms);
         let mut now: BTreeMap<Arc<str>, u64> = self.lag.keys().map(|name| (Arc::clone(name), 0)).collect();
-        for follow in &self.follows {
+        for follow in self.follows.iter() {
             let (name, bytes) = follow.lag();
             *now.entry(Arc::clone(name)).or_default() += bytes;
         }
@@ -303,7 +312,7 @@ impl Worker {
     /// The next run cannot read them again.
     fn keep_deleted(&mut self) {
         let deleted: Vec<SourceId> =
-            self.follows.iter().filter(|follow| !follow.can_wait()).map(Follow::source).collect();
+            self.follows.iter().filter(|follow| follow.is_deleted()).map(Follow::source).collect();
         deleted.into_iter().for_each(|source| self.keep(source));
     }
 

@@ -140,6 +140,14 @@ impl Packer {
         })
     }
 
+    /// In how many ms the open batch is as old as one may get. `None`: there is none.
+    #[must_use]
+    pub fn is_due_in_ms(&self, now_ms: i64) -> Option<u64> {
+        let open = self.open.as_ref()?;
+        let age_ms = now_ms.saturating_sub(open.since_ms);
+        Some(u64::try_from(self.max_age_ms.saturating_sub(age_ms)).unwrap_or(0))
+    }
+
     /// Closes it. `None` when empty. A batch without items has an empty body: there is nothing to send, only
     /// watermarks to move.
     pub fn seal(&mut self) -> Option<Batch> {

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use serde::{Serialize, Serializer};
+
 use super::store::{Entry, SavedSource};
 use super::tracked::{Queued, Tracked};
 use crate::base::batch::Span;
@@ -13,8 +15,18 @@ use crate::base::source::{Cursor, Identity, Note, SourceId, fingerprint};
 /// All sources, by id and by what they are found again by.
 #[derive(Debug, Default)]
 pub struct Sources {
-    by_id: HashMap<SourceId, Tracked>,
+    by_id: HashMap<SourceId, Box<Tracked>>,
     by_trait: HashMap<u64, Vec<SourceId>>,
+}
+
+/// What a checkpoint holds of them. Made one by one while it is written: there may be thousands.
+#[derive(Debug)]
+pub struct Saved<'a>(pub &'a Sources);
+
+impl Serialize for Saved<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.by_id.iter().map(|(id, tracked)| tracked.saved(*id)))
+    }
 }
 
 /// A source as it is found.
@@ -38,12 +50,12 @@ impl Sources {
 
     /// One that may have been let go.
     pub fn get(&self, id: SourceId) -> Option<&Tracked> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(|tracked| &**tracked)
     }
 
     /// The same, to be changed.
     pub fn find_mut(&mut self, id: SourceId) -> Option<&mut Tracked> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(&id).map(|tracked| &mut **tracked)
     }
 
     /// Takes in what lies in queues, as [`Tracked::take_queued`] says. Of a source that more than one queue has something
@@ -191,8 +203,8 @@ impl Sources {
     }
 
     /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = &Tracked> {
-        self.by_id.values()
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Tracked> {
+        self.by_id.values().map(|tracked| &**tracked)
     }
 
     /// The notes of all chunks that are not settled. Those of a source in its order, or they could not be used: what was
@@ -257,11 +269,6 @@ impl Sources {
         (id, true)
     }
 
-    /// What a checkpoint holds.
-    pub fn saved(&self) -> Vec<SavedSource> {
-        self.by_id.iter().map(|(id, tracked)| tracked.saved(*id)).collect()
-    }
-
     /// What the notes hold of all of them.
     pub fn noted(&self) -> impl Iterator<Item = Entry> {
         self.by_id.iter().map(|(id, tracked)| Entry::Source(Box::new(tracked.noted(*id))))
@@ -269,7 +276,7 @@ impl Sources {
 
     fn insert(&mut self, id: SourceId, tracked: Tracked) {
         self.by_trait.entry(trait_of(&tracked.identity)).or_default().push(id);
-        self.by_id.insert(id, tracked);
+        self.by_id.insert(id, Box::new(tracked));
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use store::{Checkpoint, Entry, Store, VERSION};
+use store::{Checkpoint, Encoded, Entry, Store, VERSION};
 pub use store::{Error, Hold, check, hold};
 
 use crate::base::chunk::Chunk;
@@ -23,7 +23,7 @@ use crate::base::counts::{Counts, Ledger};
 use crate::base::identity::{Absent, Inode};
 use crate::base::source::{Cursor, Identity, Note, Resume, SourceId};
 pub use known::Seen;
-use known::Sources;
+use known::{Saved, Sources};
 pub use tracked::Queued;
 
 /// Tracks all sources of one output. Shared; touched per chunk and per batch.
@@ -301,6 +301,18 @@ impl Tracker {
         self.lock().sources.get(id)?.watermark.counts(seq).cloned()
     }
 
+    /// Whether anything changed since the last checkpoint.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.lock().dirty
+    }
+
+    /// How many sources a checkpoint has.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.lock().sources.all().len()
+    }
+
     /// Writes a checkpoint if anything changed.
     ///
     /// # Errors
@@ -317,8 +329,7 @@ impl Tracker {
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = self.lock().checkpoint(roll);
         // Written without the lock: reading and settling go on meanwhile.
-        let written =
-            wanted.and_then(|wanted| wanted.map_or(Ok(()), |(folder, checkpoint)| store::save(&folder, &checkpoint)));
+        let written = wanted.and_then(|wanted| wanted.map_or(Ok(()), |encoded| store::save(&encoded)));
         let mut state = self.lock();
         state.trouble = written.as_ref().err().map(ToString::to_string);
         state.dirty |= written.is_err();
@@ -462,7 +473,7 @@ impl State {
     }
 
     /// What to save and where, if anything changed.
-    fn checkpoint(&mut self, roll: bool) -> Result<Option<(PathBuf, Checkpoint)>, Error> {
+    fn checkpoint(&mut self, roll: bool) -> Result<Option<Encoded>, Error> {
         if self.store.is_none() || !self.dirty {
             return Ok(None);
         }
@@ -475,11 +486,11 @@ impl State {
         let checkpoint = Checkpoint {
             version: VERSION,
             notes: store.notes_number(),
-            sources: self.sources.saved(),
+            sources: Saved(&self.sources),
             written: self.written,
             gone: self.gone.clone(),
         };
-        Ok(Some((store.folder().to_owned(), checkpoint)))
+        Encoded::of(store.folder(), &checkpoint).map(Some)
     }
 }
 

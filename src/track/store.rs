@@ -28,15 +28,15 @@ use crate::base::source::{Cursor, Identity, Note, SourceId};
 /// The layout that this program writes. Readers know all older ones.
 pub const VERSION: u32 = 1;
 
-/// What is safely delivered, by one output.
+/// What is safely delivered, by one output. `S`: a list of [`SavedSource`]s.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct Checkpoint<S = Vec<SavedSource>> {
     /// Of the layout.
     pub version: u32,
     /// The first `notes.N` that still counts.
     pub notes: u64,
     /// Every source that may have more, or of which something is in flight.
-    pub sources: Vec<SavedSource>,
+    pub sources: S,
     /// Length of the file that the output writes, for a file output: what is longer was not settled.
     pub written: Option<u64>,
     /// What became of the lines of sources that were let go, by the `[source.NAME]` that they came from.
@@ -298,17 +298,40 @@ pub fn checkpoints(state_dir: &Path) -> Result<Vec<(String, Checkpoint)>, Error>
     Ok(found)
 }
 
+/// A checkpoint as it is to be saved.
+#[derive(Debug)]
+pub struct Encoded {
+    folder: PathBuf,
+    notes: u64,
+    json: Vec<u8>,
+}
+
+impl Encoded {
+    /// For the state in `folder`.
+    ///
+    /// # Errors
+    /// None that a checkpoint could have.
+    pub fn of<S: Serialize>(folder: &Path, checkpoint: &Checkpoint<S>) -> Result<Self, Error> {
+        let path = || folder.join("checkpoint.json");
+        let json = serde_json::to_vec(checkpoint).map_err(|error| Error::Io {
+            verb: "encode",
+            path: path(),
+            source: error.into(),
+        })?;
+        Ok(Self { folder: folder.to_owned(), notes: checkpoint.notes, json })
+    }
+}
+
 /// Saves a checkpoint, then removes the notes that it makes needless.
 ///
 /// # Errors
 /// As the file system gives them; the old checkpoint then still holds.
-pub fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
+pub fn save(Encoded { folder, notes, json }: &Encoded) -> Result<(), Error> {
     let path = folder.join("checkpoint.json");
     let fault = |source| Error::Io { verb: "write", path: path.clone(), source };
-    let bytes = serde_json::to_vec(checkpoint).map_err(|error| fault(error.into()))?;
-    durable::replace(&path, &bytes).map_err(fault)?;
+    durable::replace(&path, json).map_err(fault)?;
     failpoint::hit("saved");
-    for number in notes_numbers(folder)?.into_iter().filter(|number| *number < checkpoint.notes) {
+    for number in notes_numbers(folder)?.into_iter().filter(|number| number < notes) {
         let path = folder.join(format!("notes.{number}"));
         fs::remove_file(&path).map_err(|source| Error::Io { verb: "remove", path, source })?;
         failpoint::hit("removed");

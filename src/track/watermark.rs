@@ -37,6 +37,10 @@ pub struct Passed {
 impl Watermark {
     /// Takes the next chunk of the source. Returns its sequence number.
     pub fn begin(&mut self, note: Note, cursor: Cursor, counts: Counts) -> u64 {
+        if self.flights.is_empty() {
+            // Else there would be room for four: much, with thousands of sources.
+            self.flights.reserve_exact(1);
+        }
         self.flights.push_back(Flight { note, cursor, counts, is_settled: false });
         self.first_seq + self.flights.len() as u64 - 1
     }
@@ -55,6 +59,9 @@ impl Watermark {
                 passed.get_or_insert(Passed { cursor: flight.cursor.clone(), counts: Counts::default() });
             *cursor = flight.cursor;
             counts.add(&flight.counts);
+        }
+        if self.flights.is_empty() {
+            self.flights = VecDeque::new();
         }
         passed
     }

@@ -4,20 +4,20 @@
 
 mod globs;
 mod own;
+mod rest;
 mod seek;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -26,8 +26,10 @@ use tracing::{info, warn};
 
 use self::globs::Globs;
 use self::own::Own;
+pub use self::rest::Releases;
+use self::rest::Rest;
 pub use self::seek::{Whereabouts, seek};
-use self::watch::Watch;
+use self::watch::{Told, Watch};
 use super::file::{Config, Start};
 use super::identity::{self, FileKey};
 use crate::base::identity::Inode;
@@ -38,7 +40,8 @@ use crate::base::source::Identity;
 pub enum Event {
     /// A file to follow.
     Found(Found),
-    /// A followed file was written to. Not told for all: each must be looked at now and then all the same.
+    /// A followed file was written to, or is gone from its path. Not told for all: each must be looked at now and then all
+    /// the same.
     Changed(FileKey),
     /// A followed file has another path now, which the globs match too.
     Renamed(FileKey, PathBuf),
@@ -87,7 +90,7 @@ impl Found {
 /// Finds the files of all file sources. Works on the thread that calls it.
 #[derive(Debug)]
 pub struct Discover {
-    sources: Vec<Sought>,
+    sources: Arc<[Sought]>,
     own: Own,
     poll: Duration,
     scans: u64,
@@ -100,6 +103,18 @@ pub struct Discover {
     /// What was said of each path that cannot be read.
     complaints: HashMap<PathBuf, String>,
     releases: Releases,
+    told: Arc<Told>,
+}
+
+/// Ends a [`Discover::run`].
+#[derive(Clone, Debug)]
+pub struct Alarm(Arc<Told>);
+
+impl Alarm {
+    /// Now.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
 }
 
 #[derive(Debug)]
@@ -126,46 +141,26 @@ struct Known {
     rest: Option<Rest>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Rest {
-    len: u64,
-    /// `None`: not looked at since it was let go.
-    modified: Option<SystemTime>,
-    /// See [`Found::begin`].
-    begin: u64,
-}
-
-/// Where followers that were let go are told of. Shared by all workers.
-#[derive(Clone, Debug, Default)]
-pub struct Releases(Arc<Mutex<Vec<(FileKey, u64)>>>);
-
-impl Releases {
-    /// The file is no longer followed; `size` bytes of it were seen. It is found again when it changes.
-    pub fn release(&self, key: FileKey, size: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((key, size));
-    }
-
-    fn take(&self) -> Vec<(FileKey, u64)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// A path that a walk gave.
-struct Candidate {
-    source: usize,
+struct Candidate<'a> {
+    sought: &'a Sought,
     path: PathBuf,
     metadata: Metadata,
 }
 
-/// How long news gather before they are told: a file that is written to all the time is told of so often.
+/// How long news gather before they are told, but for the first: a file that is written to all the time is told of so
+/// often.
 const GATHER: Duration = Duration::from_millis(50);
-
-/// How long a stop may go unseen.
-const STOP_SEEN_WITHIN: Duration = Duration::from_millis(200);
 
 /// News make scans take at most one part in so many of the time, however often names come and go. They never put off
 /// the regular scan.
 const SCAN_SHARE: u32 = 10;
+
+/// The regular scans take at most one part in so many of the time, where there are thousands of files.
+const POLL_SHARE: u32 = 100;
+
+/// But not more than so many of them are left out for that.
+const MOST_POLLS: u32 = 10;
 
 /// Open files that are left to the rest of the agent: state, outputs, connections.
 const KEPT_FREE: u64 = 32;
@@ -191,7 +186,7 @@ impl Discover {
         };
         let poll = sources.iter().map(|(_, config)| config.poll.0).min();
         Ok(Self {
-            sources: sources.iter().map(sought).collect::<Result<_, _>>()?,
+            sources: sources.iter().map(sought).collect::<Result<Vec<_>, _>>()?.into(),
             own: Own::new(own),
             roll_called: None,
             has_packed: BTreeSet::new(),
@@ -201,7 +196,14 @@ impl Discover {
             is_full: false,
             complaints: HashMap::new(),
             releases: Releases::default(),
+            told: Arc::default(),
         })
+    }
+
+    /// What ends [`Discover::run`].
+    #[must_use]
+    pub fn alarm(&self) -> Alarm {
+        Alarm(Arc::clone(&self.told))
     }
 
     /// Where to tell of files that are no longer followed.
@@ -210,27 +212,32 @@ impl Discover {
         self.releases.clone()
     }
 
-    /// Reports to `report` until `stop` is set: at once what there is, then what comes. Blocks.
-    pub fn run(&mut self, stop: &AtomicBool, report: &mut dyn FnMut(Event)) {
-        let mut watch = Watch::new();
-        let mut is_scan_due = true;
-        let mut last_scan = Instant::now();
-        let mut pause = Duration::ZERO;
-        while !stop.load(Ordering::Relaxed) {
-            if last_scan.elapsed() >= if is_scan_due { pause } else { self.poll } {
+    /// Reports to `report` until its [alarm](Self::alarm) says stop: at once what there is, then what comes. Blocks.
+    pub fn run(&mut self, report: &mut dyn FnMut(Event)) {
+        let mut watch = Watch::new(Arc::clone(&self.told));
+        let (mut is_scan_due, mut next_scan, mut next_poll) = (true, Instant::now(), Instant::now());
+        let mut last_news: Option<Instant> = None;
+        while !self.told.is_stopped() {
+            let next = if is_scan_due { next_scan } else { next_poll };
+            let until_scan = next.saturating_duration_since(Instant::now());
+            if until_scan.is_zero() {
                 let began = Instant::now();
                 self.scan(report);
-                pause = (began.elapsed() * SCAN_SHARE).min(self.poll);
+                let now = Instant::now();
+                next_scan = now + ((now - began) * SCAN_SHARE).min(self.poll);
+                // Files that wait for others to be closed are opened soon.
+                let most_polls = if self.is_full { 1 } else { MOST_POLLS };
+                next_poll = now + ((now - began) * POLL_SHARE).clamp(self.poll, self.poll * most_polls);
                 is_scan_due = watch.set(&self.folders());
-                last_scan = Instant::now();
-            }
-            let until_poll = self.poll.saturating_sub(last_scan.elapsed());
-            if watch.wait(until_poll.clamp(Duration::from_millis(1), STOP_SEEN_WITHIN)) {
-                watch.gather(GATHER);
+            } else if watch.wait(until_scan) {
+                if let Some(since) = last_news.map(|at| at.elapsed()).filter(|since| *since < GATHER) {
+                    watch.gather(GATHER - since);
+                }
+                last_news = Some(Instant::now());
             }
             let news = watch.news();
             is_scan_due |= news.is_scan_due;
-            is_scan_due |= self.tell_written(&news.written, report);
+            is_scan_due |= self.tell_touched(&news.touched, report);
         }
     }
 
@@ -261,23 +268,7 @@ impl Discover {
             }
         }
         let mut complaints = HashMap::new();
-        for candidate in self.candidates(&mut complaints) {
-            if !self.needs_opening(&candidate) {
-                continue;
-            }
-            match self.open(&candidate) {
-                Ok(found) => report_found(found, report),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if is_limit_of_open_files(&error) => {
-                    self.is_full = true;
-                    complaints.insert(PathBuf::from("more files"), error.to_string());
-                    break;
-                }
-                Err(error) => {
-                    complaints.insert(candidate.path, error.to_string());
-                }
-            }
-        }
+        self.look_through(&mut complaints, report);
         self.settle(report);
         self.complain(complaints);
         if !self.is_full && self.roll_called.is_none_or(|at| at.elapsed() >= ROLL_CALL_EVERY) {
@@ -293,34 +284,53 @@ impl Discover {
         resting.map(|(key, known)| (key.inode, known.birth_ns)).collect()
     }
 
-    /// The regular files whose paths match, and what cannot be read on the way.
-    fn candidates(&mut self, complaints: &mut HashMap<PathBuf, String>) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        let mut packed = BTreeMap::new();
-        for (source, sought) in self.sources.iter().enumerate() {
+    /// Opens the regular files whose paths match and that are to be followed. Notes what cannot be read.
+    fn look_through(&mut self, complaints: &mut HashMap<PathBuf, String>, report: &mut dyn FnMut(Event)) {
+        let sources = Arc::clone(&self.sources);
+        for (index, sought) in sources.iter().enumerate() {
             for entry in sought.globs.walk() {
                 let result = entry.and_then(|entry| {
                     let is_wanted = entry.file_type().is_file() && sought.globs.matches(entry.path());
                     if is_wanted && is_packed(entry.path()) {
-                        packed.entry(source).or_insert_with(|| entry.into_path());
+                        self.tell_packed(index, entry.path());
                     } else if is_wanted {
                         let metadata = entry.metadata()?;
-                        candidates.push(Candidate { source, path: entry.into_path(), metadata });
+                        return Ok(Some(Candidate { sought, path: entry.into_path(), metadata }));
                     }
-                    Ok(())
+                    Ok(None)
                 });
-                let Err(error) = result else { continue };
-                let is_told = error.io_error().is_some_and(|cause| cause.kind() != io::ErrorKind::NotFound);
-                if let (true, Some(path)) = (is_told, error.path()) {
-                    let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
-                    complaints.insert(path.to_owned(), cause);
+                match result {
+                    Ok(Some(candidate)) => self.take(candidate, complaints, report),
+                    Ok(None) => {}
+                    Err(error) => note_fault(&error, complaints),
+                }
+                if self.is_full {
+                    return;
                 }
             }
         }
-        for (source, path) in packed {
-            self.tell_packed(source, &path);
+    }
+
+    fn take(
+        &mut self,
+        candidate: Candidate<'_>,
+        complaints: &mut HashMap<PathBuf, String>,
+        report: &mut dyn FnMut(Event),
+    ) {
+        if !self.needs_opening(&candidate) {
+            return;
         }
-        candidates
+        match self.open(&candidate) {
+            Ok(found) => report_found(found, report),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if is_limit_of_open_files(&error) => {
+                self.is_full = true;
+                complaints.insert(PathBuf::from("more files"), error.to_string());
+            }
+            Err(error) => {
+                complaints.insert(candidate.path, error.to_string());
+            }
+        }
     }
 
     /// Says once that compressed files are not read as lines.
@@ -336,7 +346,7 @@ impl Discover {
     }
 
     /// Notes that a path was seen. Whether its file is not followed and should be.
-    fn needs_opening(&mut self, candidate: &Candidate) -> bool {
+    fn needs_opening(&mut self, candidate: &Candidate<'_>) -> bool {
         let key = FileKey::of(&candidate.metadata);
         if let Some(known) = self.known.get_mut(&key) {
             known.scan = self.scans;
@@ -350,7 +360,7 @@ impl Discover {
         if self.own.has(key, &candidate.path) {
             return false;
         }
-        let sought = &self.sources[candidate.source];
+        let sought = candidate.sought;
         let age = candidate.metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
         let is_old = age.zip(sought.ignore_older).is_some_and(|(age, limit)| age > limit);
         if is_old {
@@ -363,7 +373,7 @@ impl Discover {
     }
 
     /// Opens a file that is to be followed. `None`: it was swapped for one that is followed already.
-    fn open(&mut self, candidate: &Candidate) -> io::Result<Option<Found>> {
+    fn open(&mut self, candidate: &Candidate<'_>) -> io::Result<Option<Found>> {
         let file = open_one(&candidate.path)?;
         let metadata = file.metadata()?;
         let key = FileKey::of(&metadata);
@@ -378,14 +388,14 @@ impl Discover {
         let begin = rest.map_or_else(|| self.begin(candidate), |rest| rest.begin);
         let identity = identity::of(&file, &candidate.path)?;
         self.remember(&metadata, candidate.path.clone(), None);
-        let source_name = Arc::clone(&self.sources[candidate.source].name);
+        let source_name = Arc::clone(&candidate.sought.name);
         let path = candidate.path.clone();
         Ok(Some(Found { source_name, path, file, identity, begin, unpacked_len: None }))
     }
 
-    fn begin(&self, candidate: &Candidate) -> u64 {
+    fn begin(&self, candidate: &Candidate<'_>) -> u64 {
         let is_there_at_start = self.scans == 1;
-        match self.sources[candidate.source].start {
+        match candidate.sought.start {
             Start::End if is_there_at_start => candidate.metadata.len(),
             Start::End | Start::Beginning => 0,
         }
@@ -422,13 +432,13 @@ impl Discover {
         self.complaints = complaints;
     }
 
-    /// Tells which followed files were written to. Whether one was that is not followed and may have to be.
-    fn tell_written(&self, written: &BTreeSet<PathBuf>, report: &mut dyn FnMut(Event)) -> bool {
-        if written.is_empty() {
+    /// Tells which followed files were touched. Whether one was that is not followed and may have to be.
+    fn tell_touched(&self, touched: &HashSet<PathBuf>, report: &mut dyn FnMut(Event)) -> bool {
+        if touched.is_empty() {
             return false;
         }
         let mut is_scan_due = false;
-        for (key, known) in self.known.iter().filter(|(_, known)| written.contains(&known.path)) {
+        for (key, known) in self.known.iter().filter(|(_, known)| touched.contains(&known.path)) {
             match known.rest {
                 None => report(Event::Changed(*key)),
                 Some(_) => is_scan_due = true,
@@ -439,17 +449,9 @@ impl Discover {
 
     /// The folders in which something matched: those worth watching. The rest is polled.
     fn folders(&self) -> BTreeSet<PathBuf> {
-        let of_files = self.known.values().filter_map(|known| known.path.parent()).map(Path::to_owned);
+        let of_files: HashSet<&Path> = self.known.values().filter_map(|known| known.path.parent()).collect();
+        let of_files = of_files.into_iter().map(Path::to_owned);
         of_files.chain(self.sources.iter().flat_map(|sought| sought.globs.folders())).collect()
-    }
-}
-
-impl Rest {
-    fn has_changed(&mut self, metadata: &Metadata) -> bool {
-        let modified = metadata.modified().ok();
-        let is_touched = self.modified.is_some() && self.modified != modified;
-        self.modified = modified;
-        is_touched || self.len != metadata.len()
     }
 }
 
@@ -464,6 +466,15 @@ fn open_one(path: &Path) -> io::Result<File> {
 /// Whether a file is compressed, by its name: one that is being compressed has no content yet that would tell.
 fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+/// Notes what cannot be read on the way to files.
+fn note_fault(error: &walkdir::Error, complaints: &mut HashMap<PathBuf, String>) {
+    let is_told = error.io_error().is_some_and(|cause| cause.kind() != io::ErrorKind::NotFound);
+    if let (true, Some(path)) = (is_told, error.path()) {
+        let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
+        complaints.insert(path.to_owned(), cause);
+    }
 }
 
 fn report_found(found: Option<Found>, report: &mut dyn FnMut(Event)) {

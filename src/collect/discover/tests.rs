@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::SystemTime;
 
 use super::*;
 
@@ -213,17 +214,17 @@ fn moves_are_told_and_released_files_come_back_when_they_change() {
 /// Runs a discovery while `act` does, which is given what it tells.
 fn while_running(discover: &mut Discover, act: impl FnOnce(&Receiver<Event>)) {
     /// Also when a test fails: the thread would run, and the test wait for it, for ever.
-    struct Stop<'a>(&'a AtomicBool);
-    impl Drop for Stop<'_> {
+    struct Stop(Alarm);
+    impl Drop for Stop {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
+            self.0.stop();
         }
     }
-    let stop = AtomicBool::new(false);
+    let stop = Stop(discover.alarm());
     let (sender, events) = channel();
     thread::scope(|scope| {
-        let _stop = Stop(&stop);
-        scope.spawn(|| discover.run(&stop, &mut |event| drop(sender.send(event))));
+        let _stop = stop;
+        scope.spawn(|| discover.run(&mut |event| drop(sender.send(event))));
         act(&events);
     });
 }
@@ -260,6 +261,10 @@ fn a_running_discovery_tells_of_new_changed_and_moved_files_at_once() {
         fs::rename(&b, &c).unwrap();
         expect(events, "renamed", Some(&c));
         fs::write(&a, "line\n").unwrap();
+        expect(events, "changed", None);
+        // The rest of what was told of that.
+        while events.recv_timeout(Duration::from_millis(200)).is_ok() {}
+        fs::remove_file(&a).unwrap();
         expect(events, "changed", None);
     });
 }

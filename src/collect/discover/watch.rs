@@ -23,15 +23,15 @@ pub(super) struct Watch {
 /// What happened since it was last asked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct News {
-    /// Files that were written to.
-    pub(super) written: BTreeSet<PathBuf>,
+    /// Files that were written to, or that are gone from their path.
+    pub(super) touched: HashSet<PathBuf>,
     /// Names came or went: look through the folders.
     pub(super) is_scan_due: bool,
 }
 
 /// What the watcher's thread has told and nobody has taken yet.
 #[derive(Debug, Default)]
-struct Told {
+pub(super) struct Told {
     gathered: Mutex<Gathered>,
     has_come: Condvar,
 }
@@ -41,11 +41,17 @@ struct Gathered {
     news: News,
     /// What has gone from its path. Where it was a watched folder, its watch tells no more of that path.
     gone: BTreeSet<PathBuf>,
+    is_stopped: bool,
+}
+
+impl Gathered {
+    fn is_awaited(&self) -> bool {
+        self.news.is_empty() && !self.is_stopped
+    }
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        let told = Arc::new(Told::default());
+    pub(super) fn new(told: Arc<Told>) -> Self {
         let teller = Arc::clone(&told);
         let watcher = notify::recommended_watcher(move |event| teller.take_in(event))
             .inspect_err(|error| warn!("cannot be told of changed files: {error}; folders are polled instead"))
@@ -92,10 +98,10 @@ impl Watch {
         has_more
     }
 
-    /// Waits for news, at most `patience`. Whether there are any.
+    /// Waits for news, at most `patience`, or until told to stop. Whether there are any.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         let gathered = self.told.lock();
-        let waited = self.told.has_come.wait_timeout_while(gathered, patience, |gathered| gathered.news.is_empty());
+        let waited = self.told.has_come.wait_timeout_while(gathered, patience, |gathered| gathered.is_awaited());
         !waited.unwrap_or_else(PoisonError::into_inner).0.news.is_empty()
     }
 
@@ -108,7 +114,9 @@ impl Watch {
 
     /// All that is told up to now.
     pub(super) fn news(&mut self) -> News {
-        let Gathered { news, gone } = std::mem::take(&mut *self.told.lock());
+        let mut told = self.told.lock();
+        let (news, gone) = (std::mem::take(&mut told.news), std::mem::take(&mut told.gone));
+        drop(told);
         for folder in gone.iter().filter(|path| self.watched.remove(*path)) {
             if let Some(watcher) = &mut self.watcher {
                 // A folder that was moved is still watched, under a path that is another's now.
@@ -121,11 +129,21 @@ impl Watch {
 
 impl News {
     fn is_empty(&self) -> bool {
-        self.written.is_empty() && !self.is_scan_due
+        self.touched.is_empty() && !self.is_scan_due
     }
 }
 
 impl Told {
+    /// Nothing more is waited for.
+    pub(super) fn stop(&self) {
+        self.lock().is_stopped = true;
+        self.has_come.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().is_stopped
+    }
+
     fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,11 +157,12 @@ impl Told {
         let mut gathered = self.lock();
         match event {
             Ok(event) if matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) => {
-                gathered.news.written.extend(event.paths);
+                gathered.news.touched.extend(event.paths);
             }
             Ok(event) => {
                 gathered.news.is_scan_due = true;
                 if is_departure(event.kind) {
+                    gathered.news.touched.extend(event.paths.iter().cloned());
                     gathered.gone.extend(event.paths);
                 }
             }
@@ -173,14 +192,14 @@ mod tests {
         while !wanted(&all) {
             assert!(watch.wait(Duration::from_secs(30)), "nothing more is told after {all:?}");
             let news = watch.news();
-            all.written.extend(news.written);
+            all.touched.extend(news.touched);
             all.is_scan_due |= news.is_scan_due;
         }
         all
     }
 
-    fn written(path: &Path) -> impl Fn(&News) -> bool {
-        move |news| news.written.contains(path)
+    fn touched(path: &Path) -> impl Fn(&News) -> bool {
+        move |news| news.touched.contains(path)
     }
 
     #[test]
@@ -189,7 +208,7 @@ mod tests {
         let [path, fence] = [folder.path().join("a.log"), other.path().join("fence")];
         let mut file = fs::File::create(&path).unwrap();
         let mut fence_file = fs::File::create(&fence).unwrap();
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Arc::default());
         assert!(watch.set(&BTreeSet::from([folder.path(), other.path()].map(Path::to_owned))));
         assert_eq!(watch.news(), News::default());
 
@@ -203,19 +222,19 @@ mod tests {
         watch.gather(Duration::from_millis(10));
         fs::read(&path).unwrap();
         fence_file.write_all(b"x").unwrap();
-        let told = News { written: BTreeSet::from([path.clone(), fence.clone()]), is_scan_due: false };
-        assert_eq!(news_until(&mut watch, written(&fence)), told);
+        let told = News { touched: HashSet::from([path.clone(), fence.clone()]), is_scan_due: false };
+        assert_eq!(news_until(&mut watch, touched(&fence)), told);
 
         fs::read(&path).unwrap();
         fs::read_dir(folder.path()).unwrap().for_each(drop);
         fence_file.write_all(b"x").unwrap();
-        let told = News { written: BTreeSet::from([fence.clone()]), is_scan_due: false };
-        assert_eq!(news_until(&mut watch, written(&fence)), told);
+        let told = News { touched: HashSet::from([fence.clone()]), is_scan_due: false };
+        assert_eq!(news_until(&mut watch, touched(&fence)), told);
 
         assert!(!watch.set(&BTreeSet::from([other.path().to_owned()])));
         file.write_all(b"line\n").unwrap();
         fence_file.write_all(b"x").unwrap();
-        assert_eq!(news_until(&mut watch, written(&fence)), told, "its folder is forgotten");
+        assert_eq!(news_until(&mut watch, touched(&fence)), told, "its folder is forgotten");
     }
 
     /// A folder is taken from its path and another made there: that one is watched.
@@ -231,21 +250,22 @@ mod tests {
             let folder = parent.path().join("logs");
             let wanted = BTreeSet::from([folder.clone()]);
             fs::create_dir(&folder).unwrap();
-            let mut watch = Watch::new();
+            let mut watch = Watch::new(Arc::default());
             watch.set(&wanted);
             take_away(&folder);
-            assert!(news_until(&mut watch, |news| news.is_scan_due).written.is_empty(), "{name}");
+            let gone = HashSet::from([folder.clone()]);
+            assert_eq!(news_until(&mut watch, |news| news.is_scan_due).touched, gone, "{name}");
             fs::create_dir(&folder).unwrap();
             assert!(watch.set(&wanted), "{name}");
             let path = folder.join("a.log");
             fs::write(&path, "x").unwrap();
-            news_until(&mut watch, written(&path));
+            news_until(&mut watch, touched(&path));
             if name == "moved" {
                 let old = folder.with_extension("old").join("b.log");
                 fs::write(&old, "x").unwrap();
                 fs::write(&path, "x").unwrap();
-                let told = news_until(&mut watch, written(&path));
-                assert_eq!(told.written, BTreeSet::from([path]), "nothing of the moved one under its old path");
+                let told = news_until(&mut watch, touched(&path));
+                assert_eq!(told.touched, HashSet::from([path]), "nothing of the moved one under its old path");
             }
         }
     }

@@ -1,8 +1,9 @@
 //! The bytes of a followed file, by their place: as they lie in it, or as it unpacks. A compressed file is unpacked as
 //! it is read, in bounded memory; going back costs unpacking it from its beginning again, and is rare.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek};
+use std::os::unix::fs::MetadataExt as _;
 
 use flate2::read::MultiGzDecoder;
 use rustix::buffer::spare_capacity;
@@ -32,12 +33,12 @@ impl Content {
         })
     }
 
-    /// Bytes in it now.
-    pub(super) fn len(&self) -> io::Result<u64> {
-        match self {
-            Self::Plain(file) => Ok(file.metadata()?.len()),
-            Self::Packed(packed) => Ok(packed.len),
-        }
+    /// What it is like now.
+    pub(super) fn look(&self) -> io::Result<Look> {
+        Ok(match self {
+            Self::Plain(file) => Look::of(&file.metadata()?),
+            Self::Packed(packed) => Look { len: packed.len, ..Look::default() },
+        })
     }
 
     /// The file, where it is read as it is.
@@ -66,6 +67,30 @@ impl Content {
         }
         bytes.truncate(want);
         Ok(())
+    }
+}
+
+/// What a file is like, without a look at its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Bytes in it.
+    pub(super) len: u64,
+    /// It has no name any more.
+    pub(super) is_deleted: bool,
+    /// When it was last written to, as anybody can set it, and when it last changed at all, as nobody can: seconds and
+    /// nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Look {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            is_deleted: metadata.nlink() == 0,
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod before;
 mod config;
 mod content;
 mod overlong;
+mod quiet;
 mod replay;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,6 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +24,9 @@ pub use self::config::{Config, Settings, Start};
 use self::content::Content;
 pub use self::content::{unpack, unpack_head};
 use self::overlong::Passed;
+use self::quiet::Quiet;
 use self::replay::Replay;
+use self::rest::Rest;
 use super::discover::Found;
 use super::identity::{self, FileKey};
 use super::lines::{Cut, Cutting, Spare, skip_byte_order_mark};
@@ -61,6 +64,8 @@ pub struct Follower {
     /// With [`Settings::once`]: where reading ends.
     once_end: u64,
     quiet: Quiet,
+    rest: Rest,
+    is_deleted: bool,
     losses: Losses,
 }
 
@@ -87,31 +92,6 @@ pub struct Losses {
     pub bytes: u64,
 }
 
-/// Where the file's end was when it last moved.
-#[derive(Clone, Copy, Debug, Default)]
-struct Quiet {
-    end: u64,
-    since_ms: i64,
-    /// When it was last looked at.
-    looked_ms: i64,
-}
-
-/// Followed files are looked at every second, unless reading pauses. What is longer is a pause, a clock that was set, or a
-/// process that was suspended, as their writers may have been: the wait begins anew.
-const LONGEST_LOOK_MS: i64 = 60_000;
-
-impl Quiet {
-    /// For how many ms the end has been at `end`. A clock set back, or far ahead, starts anew.
-    fn at(&mut self, end: u64, now_ms: i64) -> i64 {
-        let is_set = now_ms < self.since_ms || now_ms - self.looked_ms > LONGEST_LOOK_MS;
-        if end != self.end || is_set {
-            *self = Self { end, since_ms: now_ms, looked_ms: now_ms };
-        }
-        self.looked_ms = now_ms;
-        now_ms - self.since_ms
-    }
-}
-
 impl Follower {
     /// Follows a found file from where `resume` says. A file that no longer has what was read of it begins a new
     /// generation at its first byte; see [`Follower::take_losses`].
@@ -122,7 +102,7 @@ impl Follower {
         let Found { path, file, identity, begin, unpacked_len, .. } = found;
         let key = FileKey::of(&file.metadata()?);
         let content = Content::new(file, unpacked_len)?;
-        let size = content.len()?;
+        let size = content.look()?.len;
         let mut follower = Self {
             key,
             // What is compressed has come to its end.
@@ -143,6 +123,8 @@ impl Follower {
             size,
             once_end: size,
             quiet: Quiet::default(),
+            rest: Rest::default(),
+            is_deleted: false,
             losses: Losses::default(),
         };
         follower.resume(resume, begin)?;
@@ -186,7 +168,12 @@ impl Follower {
     /// # Errors
     /// As the file system gives them; nothing is skipped, so it can be tried again.
     pub fn read(&mut self, now_ms: i64, spare: &mut Spare) -> io::Result<Read> {
-        let size = self.content.len()?;
+        let look = self.content.look()?;
+        self.is_deleted = look.is_deleted;
+        if self.rest.is_at(look, now_ms) {
+            return Ok(self.wait_at_rest(now_ms));
+        }
+        let size = look.len;
         let longest_line = self.settings.max_line.saturating_add(b"\r\n".len());
         let mut room = self.settings.chunk_bytes;
         self.look_back_into_hole()?;
@@ -212,6 +199,9 @@ impl Follower {
                 return Ok(Read::Chunk(chunk));
             }
             if !is_full || self.is_known_laid_out(&spare.bytes[from..]) {
+                if self.offset == size && (self.has_begun || size == 0) {
+                    self.rest.come_to(look, now_ms);
+                }
                 return Ok(self.at_end(from, now_ms, spare));
             }
             if room >= longest_line {
@@ -246,6 +236,7 @@ impl Follower {
     /// Takes a new path after a rename, with the facts that follow from it.
     pub fn renamed(&mut self, path: PathBuf, source: Arc<Source>) {
         self.path = path;
+        self.rest.found_at_path(false, 0);
         self.source = source;
         self.is_head_stale = true;
     }
@@ -291,10 +282,16 @@ impl Follower {
         &self.source
     }
 
-    /// Whether the file has no name any more.
+    /// Whether the file had no name any more at the last look.
+    #[must_use]
+    pub const fn was_deleted(&self) -> bool {
+        self.is_deleted
+    }
+
+    /// Whether the file has no name any more now.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        self.content.plain().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))
+        self.content.look().is_ok_and(|look| look.is_deleted)
     }
 
     /// Reads the bytes before the offset and up to `want` after it. `false`: it is no longer the file it was. Its
@@ -348,12 +345,26 @@ impl Follower {
         (cut.end > from).then(|| self.chunk(Piece::of(cut, from, &spare.bytes), now_ms, spare))
     }
 
+    /// There is nothing: waits, or lets the file go.
+    fn wait(&mut self, now_ms: i64) -> Read {
+        if self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd }
+    }
+
+    /// The same of a file at rest.
+    fn wait_at_rest(&mut self, now_ms: i64) -> Read {
+        if !self.rest.is_at_path(now_ms) {
+            return self.wait(now_ms);
+        }
+        self.quiet.at(self.offset, now_ms);
+        Read::AtEnd
+    }
+
     /// Nothing but an unfinished line, or nothing: waits, takes the line as it is, or lets the file go.
     fn at_end(&mut self, from: usize, now_ms: i64, spare: &mut Spare) -> Read {
         let len = len_without_nul(&spare.bytes[from..]);
         spare.bytes.truncate(from + len);
         if !self.may_take(len as u64, now_ms) {
-            return if len == 0 && self.may_let_go(now_ms) { Read::Gone } else { Read::AtEnd };
+            return if len == 0 { self.wait(now_ms) } else { Read::AtEnd };
         }
         let whole = len_of_whole_characters(&spare.bytes[from..]);
         if !self.settings.once && whole > 0 && whole < len {
@@ -375,10 +386,12 @@ impl Follower {
         if self.settings.once || self.quiet.at(self.offset, now_ms) < self.settings.gone_after_ms {
             return false;
         }
-        match fs::metadata(&self.path) {
+        let is_gone = match fs::metadata(&self.path) {
             Ok(metadata) => FileKey::of(&metadata) != self.key,
             Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
-        }
+        };
+        self.rest.found_at_path(!is_gone, now_ms);
+        is_gone
     }
 
     fn cutting(&self, from: usize) -> Cutting {

@@ -176,3 +176,99 @@ fn a_file_that_grew_again_to_the_same_size_is_told_too() {
     fs::write(scene.path(), format!("new{tail}\n")).unwrap();
     assert_eq!(scene.lines(), [at(1, 0, 74, &format!("new{tail}"))]);
 }
+
+/// A scene whose file was read to its end and is not read at each look any more.
+fn at_rest(content: &str) -> Scene {
+    let mut scene = Scene::new(content);
+    scene.texts();
+    for _ in 0..3 {
+        assert!(scene.wait(1_500).texts().is_empty());
+    }
+    assert!(is_at_rest(&scene), "{content:?}");
+    scene
+}
+
+fn is_at_rest(scene: &Scene) -> bool {
+    let follower = scene.follower.as_ref().unwrap();
+    follower.rest.is_at(follower.content.look().unwrap(), scene.now_ms)
+}
+
+/// A4, A5, A6.
+#[test]
+fn whatever_happens_to_a_file_at_rest_is_seen_at_the_next_look() {
+    type Change = fn(&Path);
+    let rows: [(&str, Change, &[Seen]); 5] = [
+        ("appended", |path| append(path, "three\n"), &[at(0, 8, 6, "three")]),
+        ("emptied and written again", |path| fs::write(path, "new\n").unwrap(), &[at(1, 0, 4, "new")]),
+        (
+            "to the same length",
+            |path| fs::write(path, "1ne\n2wo\n").unwrap(),
+            &[at(1, 0, 4, "1ne"), at(1, 4, 4, "2wo")],
+        ),
+        ("to the same length, with its old time", rewrite_with_old_time, &[at(1, 0, 4, "1ne"), at(1, 4, 4, "2wo")]),
+        ("as it was", |path| fs::write(path, "one\ntwo\n").unwrap(), &[]),
+    ];
+    for (name, change, lines) in rows {
+        let mut scene = at_rest("one\ntwo\n");
+        change(&scene.path());
+        assert_eq!(scene.wait(100).lines(), lines, "{name}");
+    }
+}
+
+/// As `rsync --inplace --times` does.
+fn rewrite_with_old_time(path: &Path) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    fs::write(path, "1ne\n2wo\n").unwrap();
+    File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+}
+
+#[test]
+fn a_file_deleted_at_rest_is_known_to_be_and_let_go() {
+    let mut scene = at_rest("one\n");
+    assert!(!scene.follower().was_deleted());
+    fs::remove_file(scene.path()).unwrap();
+    assert!(matches!(scene.wait(100).read(), Read::AtEnd));
+    assert!(scene.follower().was_deleted());
+    assert!(matches!(scene.wait(10_000).read(), Read::Gone));
+}
+
+/// Its folder is renamed, which it does not show.
+#[test]
+fn a_file_at_rest_that_has_left_its_path_is_let_go() {
+    let mut scene = Scene::new("");
+    let (folder, moved) = (scene.folder.path().join("logs"), scene.folder.path().join("old"));
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("b.log");
+    fs::write(&path, "one\n").unwrap();
+    scene.follower = Some(follower(&path, SETTINGS, &first_sight(), 0));
+    scene.texts();
+    for _ in 0..12 {
+        assert!(matches!(scene.wait(1_000).read(), Read::AtEnd));
+    }
+    assert!(is_at_rest(&scene));
+    fs::rename(&folder, &moved).unwrap();
+    let reads = (0..11).map(|_| scene.wait(1_000).read());
+    assert!(reads.into_iter().any(|read| matches!(read, Read::Gone)));
+}
+
+#[test]
+fn a_file_is_at_rest_when_a_change_would_show_and_is_read_now_and_then_all_the_same() {
+    let mut scene = Scene::new("one\n");
+    scene.texts();
+    for (wait_ms, rests) in [(0, false), (2_000, false), (1, false), (59_999, true), (1, false), (0, true)] {
+        assert_eq!(is_at_rest(scene.wait(wait_ms)), rests, "{} ms", scene.now_ms);
+        assert!(scene.texts().is_empty());
+    }
+}
+
+/// What is not finished, or laid out beforehand, is read at each look.
+#[test]
+fn a_file_that_may_have_more_is_never_at_rest() {
+    for content in ["one\nhalf", "one\n\0\0\0\0"] {
+        let mut scene = Scene::new(content);
+        for _ in 0..4 {
+            scene.texts();
+            assert!(!is_at_rest(scene.wait(1_000)), "{content:?}");
+        }
+    }
+}
