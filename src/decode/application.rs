@@ -7,7 +7,7 @@ use crate::base::json::{self, Member};
 use crate::base::records::{Key, Keys, Level};
 
 /// What was seen in one object. Of a name that comes twice, the last value: stores and readers of JSON see that one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Scan<'a> {
     values: [Option<&'a str>; FIELDS],
 }
@@ -90,18 +90,17 @@ const LEVELS: [usize; 11] = [
     CAPITAL_LEVEL,
 ];
 
-/// Looks through `text`, which must be one valid JSON object from its first byte to its last but for space around
-/// it. `None`: it is not, and so is text.
+/// Looks through `text` into an empty `scan`, where that is (it is large). Whether `text` is one valid JSON object from its
+/// first byte to its last but for space around it; else it is text, and `scan` worth nothing.
 #[inline]
-pub(super) fn scan(text: &str) -> Option<Scan<'_>> {
-    let mut scan = Scan { values: [None; FIELDS] };
+pub(super) fn scan<'a>(text: &'a str, scan: &mut Scan<'a>) -> bool {
     let mut members = json::members(text);
     for Member { key, value } in members.by_ref() {
         if let Some(field) = field(&text[key]) {
             scan.values[field] = Some(&text[value]);
         }
     }
-    members.is_whole().then_some(scan)
+    members.is_whole()
 }
 
 #[inline]
@@ -118,6 +117,12 @@ fn named(key: &str) -> Option<usize> {
     let first = key.as_bytes().first()?;
     let mut alike = BY_LENGTH.get(key.len())?.iter().filter(|(name, _)| name.as_bytes()[0] == *first);
     alike.find(|(name, _)| *name == key).map(|(_, field)| *field)
+}
+
+impl Default for Scan<'_> {
+    fn default() -> Self {
+        Self { values: [None; FIELDS] }
+    }
 }
 
 impl Scan<'_> {
