@@ -14,7 +14,7 @@ pub(super) struct Scan<'a> {
 
 /// The fields that are looked for, by the length of their names; the number is the place in [`Scan::values`]. Our own
 /// come first, numbered as [`Key`] is.
-const BY_LENGTH: [&[(&str, usize)]; 15] = [
+static BY_LENGTH: [&[(&str, usize)]; 15] = [
     &[],
     &[("t", T)],
     &[("ts", TS), ("@t", SERILOG_T), ("@l", SERILOG_L)],
@@ -95,29 +95,41 @@ const LEVELS: [usize; 11] = [
 #[inline]
 pub(super) fn scan<'a>(text: &'a str, scan: &mut Scan<'a>) -> bool {
     let mut members = json::members(text);
-    for Member { key, value } in members.by_ref() {
-        if let Some(field) = field(&text[key]) {
+    for Member { key, is_escaped, value } in members.by_ref() {
+        let key = &text[key];
+        let field = if is_escaped { named(&json::unescape(key)) } else { named(key) };
+        if let Some(field) = field {
             scan.values[field] = Some(&text[value]);
         }
     }
     members.is_whole()
 }
 
-#[inline]
-fn field(key: &str) -> Option<usize> {
-    if key.as_bytes().contains(&b'\\') {
-        return named(&json::unescape(key));
-    }
-    named(key)
-}
-
+/// The place of the field of that name.
 #[inline]
 fn named(key: &str) -> Option<usize> {
-    // The first byte alone settles most, for less than a call to compare.
-    let first = key.as_bytes().first()?;
-    let mut alike = BY_LENGTH.get(key.len())?.iter().filter(|(name, _)| name.as_bytes()[0] == *first);
-    alike.find(|(name, _)| *name == key).map(|(_, field)| *field)
+    // Length and first byte settle most, for less than a call to compare.
+    let first = *key.as_bytes().first()?;
+    if INITIALS.get(key.len())? >> (first & 127) & 1 == 0 {
+        return None;
+    }
+    BY_LENGTH[key.len()].iter().find(|(name, _)| *name == key).map(|(_, field)| *field)
 }
+
+/// For each length, a bit for each first byte.
+static INITIALS: [u128; BY_LENGTH.len()] = {
+    let mut initials = [0; BY_LENGTH.len()];
+    let mut length = 0;
+    while length < BY_LENGTH.len() {
+        let mut index = 0;
+        while index < BY_LENGTH[length].len() {
+            initials[length] |= 1 << BY_LENGTH[length][index].0.as_bytes()[0];
+            index += 1;
+        }
+        length += 1;
+    }
+    initials
+};
 
 impl Default for Scan<'_> {
     fn default() -> Self {
