@@ -42,7 +42,7 @@ struct Mark {
 impl Undone {
     /// Undoes the wrappings of `source`. `false`: there are none.
     pub(super) fn undo(&mut self, source: &str) -> Result<bool, Held> {
-        (self.used, self.is_tangled) = (0, false);
+        self.clear();
         let mut hid_quotes = false;
         loop {
             if self.layers.len() == self.used {
@@ -61,6 +61,11 @@ impl Undone {
             hid_quotes |= layer.hides_quotes;
             self.used += 1;
         }
+    }
+
+    /// Forgets what was undone.
+    pub(super) const fn clear(&mut self) {
+        (self.used, self.is_tangled) = (0, false);
     }
 
     /// Whether where a quoted text ends cannot be told.

@@ -104,16 +104,19 @@ impl Walk<'_> {
     /// The next place that must be examined. Behind what was masked all is, for a while: there a word may have come nearer
     /// to a number that it then tells.
     fn next_place(&self, end: usize, rewriter: &mut Rewriter<'_>) -> Option<usize> {
-        let is_near = self.is_near_masked(self.at) && self.at < end;
+        let is_near = self.is_near_masked(self.at, rewriter) && self.at < end;
         if is_near { Some(self.at) } else { rewriter.place(self.at, end) }
     }
 
-    fn is_near_masked(&self, at: usize) -> bool {
-        self.changed && at <= self.copied + NEAR
+    fn is_near_masked(&self, at: usize, rewriter: &Rewriter<'_>) -> bool {
+        self.changed && at <= self.copied + NEAR && rewriter.has_told()
     }
 
     /// Notes what stands before `at`, as far as it matters: as it is after masking, so that masking twice sees the same.
-    fn see_before(&mut self, at: usize) {
+    fn see_before(&mut self, at: usize, rewriter: &Rewriter<'_>) {
+        if !rewriter.has_told() {
+            return;
+        }
         let from = if self.changed { self.copied } else { self.start };
         let own = &self.text[from..at];
         self.before.clear();
@@ -151,9 +154,9 @@ impl Walk<'_> {
         self.at = end + 1;
         let is_key = self.skip_colon();
         let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
-        let is_near = self.is_near_masked(start);
+        let is_near = self.is_near_masked(start, rewriter);
         if rewriter.look(start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
-            self.see_before(start);
+            self.see_before(start, rewriter);
             let (raw, before) = (&self.text[start..end], self.before.as_str());
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
@@ -228,10 +231,10 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if !rewriter.look(start, end, self.is_near_masked(start)) || self.is_left(start, rewriter) {
+        if !rewriter.look(start, end, self.is_near_masked(start, rewriter)) || self.is_left(start, rewriter) {
             return Ok(());
         }
-        self.see_before(start);
+        self.see_before(start, rewriter);
         if let Some(masked) = rewriter.plain(&self.text[start..end], &self.before)? {
             self.copy_until(start);
             let at = self.out.len() + 1;

@@ -63,14 +63,14 @@ pub(super) struct Rewriter<'a> {
     rules: &'a Rules,
     buffers: &'a mut Buffers,
     /// What the look found in the string at hand.
-    set: Set,
+    signs: Signs,
     /// The detector that took all of the text at hand.
     single: Option<usize>,
 }
 
 impl<'a> Rewriter<'a> {
     pub(super) fn new(rules: &'a Rules, buffers: &'a mut Buffers) -> Self {
-        Self { rules, buffers, set: rules.search.wanted, single: None }
+        Self { rules, buffers, signs: Signs::all(rules.search.wanted), single: None }
     }
 
     /// Counts a hit of a detector.
@@ -83,6 +83,11 @@ impl<'a> Rewriter<'a> {
     pub(super) fn is_left(&self, object: &str, place: usize, path: &mut Path) -> bool {
         let except = &self.rules.search.except;
         except.has_paths() && except.holds_path(&path.to(object, place))
+    }
+
+    /// Whether words may tell what something behind them is.
+    pub(super) const fn has_told(&self) -> bool {
+        !self.rules.search.told().is_empty()
     }
 
     /// Whether a row's values become others of the same form.
@@ -172,7 +177,7 @@ impl<'a> Rewriter<'a> {
     pub(super) fn whole(&mut self, text: &str, key: usize, start: usize, end: usize) -> Result<Option<usize>, Held> {
         let Search { wanted, .. } = self.rules.search;
         let Buffers { found, undone, .. } = &mut *self.buffers;
-        let spans = found.search_through(&text[key..end], "", wanted, &self.rules.search, undone)?;
+        let spans = found.search_through(&text[key..end], "", Signs::all(wanted), &self.rules.search, undone)?;
         let is_whole = |span: &&Span| (key + span.start, key + span.end) == (start, end);
         Ok(spans.iter().find(is_whole).map(|span| span.row))
     }
@@ -189,12 +194,11 @@ impl<'a> Rewriter<'a> {
     /// words tell.
     pub(super) fn look(&mut self, start: usize, end: usize, is_near: bool) -> bool {
         let Rules { search, rules, .. } = self.rules;
-        let signs = self.buffers.look.within(start, end);
-        self.set = set_of(signs, search.wanted);
+        self.signs = seen(self.buffers.look.within(start, end), search.wanted);
         if is_near {
-            self.set = self.set.union(search.told());
+            self.signs.set = self.signs.set.union(search.told());
         }
-        !self.set.is_empty() || !rules.is_empty()
+        !self.signs.set.is_empty() || !rules.is_empty()
     }
 
     /// A JSON string's inside with escapes undone and masked; `None`: nothing to mask.
@@ -204,6 +208,8 @@ impl<'a> Rewriter<'a> {
         let unescaped = json::unescape_into(raw, &mut text);
         self.buffers.unescaped = text;
         unescaped.ok_or(Held)?;
+        // The look saw escapes, but not what they mean.
+        self.signs.escapes = true;
         self.rewrite(None, before)
     }
 
@@ -215,7 +221,7 @@ impl<'a> Rewriter<'a> {
     /// Appends a line of plain text to `out`, masked, where `signs` were seen in it. `false`: nothing to mask, `out` is as
     /// it was.
     pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
-        self.set = set_of(signs, self.rules.search.wanted);
+        self.signs = seen(signs, self.rules.search.wanted);
         let Some(masked) = self.plain(text, "")? else { return Ok(false) };
         let at = out.len();
         out.push_str(masked);
@@ -232,8 +238,9 @@ impl<'a> Rewriter<'a> {
         note.trace.begin();
         self.single = None;
         let is_ruled = apply_rules(rules, text, ruled, spare, &mut note)?;
-        let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
-        found.search_through(text, before, set, search, undone)?;
+        let unknown = Signs::all(search.wanted);
+        let (text, signs) = if is_ruled { (ruled.as_str(), unknown) } else { (text, self.signs) };
+        found.search_through(text, before, signs, search, undone)?;
         let spans = note.others(found, text);
         if spans.is_empty() {
             let Some(row) = hidden(text, &note, (found, undone), spare, masked)? else {
@@ -248,7 +255,8 @@ impl<'a> Rewriter<'a> {
         }
         self.single = whole;
         for _ in 0..MOST_ROUNDS {
-            found.search_through(masked, before, search.set_in(masked, before), search, undone)?;
+            let signs = seen(search.signs_in(masked, before), search.wanted);
+            found.search_through(masked, before, signs, search, undone)?;
             let spans = note.others(found, masked);
             if spans.is_empty() {
                 let Some(row) = hidden(masked, &note, (found, undone), spare, ruled)? else {
@@ -349,9 +357,9 @@ impl Drops {
     }
 }
 
-/// What may find something where `signs` were seen.
-const fn set_of(signs: Signs, wanted: Set) -> Set {
-    if signs.escapes { wanted } else { signs.set }
+/// What was seen, as it is to be searched: behind wrappings may be anything.
+const fn seen(signs: Signs, wanted: Set) -> Signs {
+    if signs.escapes { Signs::all(wanted) } else { signs }
 }
 
 /// The detector that finds something in a text only after further levels of its escapes are undone: where, cannot be
@@ -367,7 +375,7 @@ fn hidden(
         return Ok(None);
     }
     for _ in 0..MOST_LEVELS {
-        found.search_through(level, "", note.search.wanted, note.search, undone)?;
+        found.search_through(level, "", Signs::all(note.search.wanted), note.search, undone)?;
         if let Some(first) = note.others(found, level).first() {
             return Ok(Some(first.row));
         }

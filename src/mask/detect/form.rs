@@ -50,6 +50,8 @@ pub(in crate::mask) enum Asked {
 #[derive(Debug)]
 pub(super) struct Forms {
     rows: Set,
+    /// Those that words may tell.
+    told: Set,
     /// Those that are told by a stretch, by the length of its first run of digits and what follows that.
     stretches: [[Vec<Form>; FOLLOWERS]; LONGEST_RUN + 1],
     /// How many digits there are at least in what a run of such a length may begin, before such a byte.
@@ -101,7 +103,8 @@ type Show<'a> = dyn FnMut(usize, Option<usize>, usize, usize) + 'a;
 impl Default for Forms {
     fn default() -> Self {
         Self {
-            rows: Set::default(),
+            rows: Set::NONE,
+            told: Set::NONE,
             stretches: Default::default(),
             fewest: [[usize::MAX; FOLLOWERS]; LONGEST_RUN + 1],
             numbers: std::array::from_fn(|_| Vec::new()),
@@ -126,7 +129,7 @@ impl Forms {
         near: &'static [&'static str],
     ) {
         self.rows.insert(row);
-        let near = self.insert_near(near);
+        let near = self.insert_near(row, near);
         for form in forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
@@ -180,7 +183,7 @@ impl Forms {
         near: &'static [&'static str],
     ) {
         self.rows.insert(row);
-        let free = Free { row, judge, near: self.insert_near(near) };
+        let free = Free { row, judge, near: self.insert_near(row, near) };
         for one in asked {
             match *one {
                 Asked::Stretch(least) => {
@@ -199,8 +202,9 @@ impl Forms {
         }
     }
 
-    fn insert_near(&mut self, words: &'static [&'static str]) -> Option<usize> {
+    fn insert_near(&mut self, row: usize, words: &'static [&'static str]) -> Option<usize> {
         (!words.is_empty()).then(|| {
+            self.told.insert(row);
             self.near.push(Near::new(words));
             self.near.len() - 1
         })
@@ -208,6 +212,11 @@ impl Forms {
 
     pub(super) const fn rows(&self) -> Set {
         self.rows
+    }
+
+    /// The rows that words may tell.
+    pub(super) const fn told(&self) -> Set {
+        self.told
     }
 
     /// Whether a sign may tell of anything: a few instructions that spare most calls.
@@ -235,7 +244,7 @@ impl Forms {
     #[inline]
     pub(super) fn seen(&self, bytes: &[u8], is_within: bool, place: Place) -> Set {
         let mut rows = Set::default();
-        self.told(bytes, place, &mut |row, near, begin, _| {
+        self.ask(bytes, place, &mut |row, near, begin, _| {
             let may_be = |near: usize| (is_within && begin < NEAR) || self.near[near].may_lead_to(bytes, begin);
             if near.is_none_or(may_be) {
                 rows.insert(row);
@@ -257,12 +266,12 @@ impl Forms {
                 found.push(begin, end);
             }
         };
-        scan::walk(bytes, None, &mut |place| self.told(bytes, place, &mut show));
+        scan::walk(bytes, None, &mut |place| self.ask(bytes, place, &mut show));
     }
 
     /// What a sign tells of.
     #[inline]
-    fn told(&self, bytes: &[u8], place: Place, show: &mut Show<'_>) {
+    fn ask(&self, bytes: &[u8], place: Place, show: &mut Show<'_>) {
         let Place { sign, start, .. } = place;
         match sign {
             Sign::Stretch => self.in_stretch(bytes, place, show),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{DETECTORS, Detector, Finder, PERSONAL, SECRET, Search, Set, encoded};
+use super::{DETECTORS, Detector, Finder, PERSONAL, SECRET, Search, Set, Signs, encoded};
 use crate::mask::Held;
 use crate::mask::escapes::Undone;
 
@@ -113,12 +113,16 @@ impl Found {
         &mut self,
         text: &str,
         before: &str,
-        set: Set,
+        signs: Signs,
         search: &Search,
         undone: &mut Undone,
     ) -> Result<&[Span], Held> {
-        if !undone.undo(text)? && !search.base64 {
-            return Ok(self.search(text, before, set, search));
+        let is_wrapped = signs.escapes && undone.undo(text)?;
+        if !is_wrapped && !search.base64 {
+            return Ok(self.search(text, before, signs.set, search));
+        }
+        if !is_wrapped {
+            undone.clear();
         }
         self.spans.clear();
         let mut as_written = 0;

@@ -76,6 +76,11 @@ impl Signs {
         Self { set, escapes: false }
     }
 
+    /// Of what nobody has looked at.
+    pub(in crate::mask) const fn all(wanted: Set) -> Self {
+        Self { set: wanted, escapes: true }
+    }
+
     pub(in crate::mask) fn add(&mut self, other: Self) {
         self.set = self.set.union(other.set);
         self.escapes |= other.escapes;
@@ -126,7 +131,7 @@ impl Search {
 
     /// The rows that words may tell.
     pub(in crate::mask) const fn told(&self) -> Set {
-        self.forms.rows().union(self.words.rows())
+        self.forms.told().union(self.words.rows())
     }
 
     /// Shows where in `bytes` anything may be, and what, in no order. `is_within`: something stands before them in their
@@ -150,11 +155,11 @@ impl Search {
         self.words.places(bytes, |row, at| visit(at, Signs::of(Set::of(row))));
     }
 
-    /// The detectors that may find anything in `text`, behind `before` of the same record.
-    pub(in crate::mask) fn set_in(&self, text: &str, before: &str) -> Set {
+    /// What `text` may hold, behind `before` of the same record.
+    pub(in crate::mask) fn signs_in(&self, text: &str, before: &str) -> Signs {
         let mut all = Signs::default();
         self.places(text.as_bytes(), !before.is_empty(), |_, signs| all.add(signs));
-        if all.escapes { self.wanted } else { all.set }
+        all
     }
 
     /// Whether it is worth a call to ask what the sign tells of: of most it is not.

@@ -8,7 +8,7 @@ pub(super) const TFN: Detector = Detector {
     name: "au_tfn",
     tag: "[au_tfn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit (modulus 11), and a word before it",
     source: "Australian Taxation Office, electronic reporting specifications, TFN algorithm",
     finder: Finder::Form {
@@ -29,7 +29,7 @@ pub(super) const MEDICARE: Detector = Detector {
     name: "au_medicare",
     tag: "[au_medicare]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit, and a word before it",
     source: "Services Australia, Medicare card number check digit",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const CPF: Detector = Detector {
     name: "br_cpf",
     tag: "[br_cpf]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "two check digits, and the usual grouping or a word before it",
     source: "Receita Federal, instrução normativa RFB 2.172/2024",
     finder: Finder::Form {
@@ -35,7 +35,7 @@ pub(super) const CNPJ: Detector = Detector {
     name: "br_cnpj",
     tag: "[br_cnpj]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "two check digits, and the usual grouping or a word before it",
     source: "Receita Federal, instrução normativa RFB 2.229/2024",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const NHS: Detector = Detector {
     name: "uk_nhs",
     tag: "[uk_nhs]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit (modulus 11), and a word before it",
     source: "NHS Data Dictionary, NHS NUMBER",
     finder: Finder::Form {
@@ -33,7 +33,7 @@ pub(super) const NINO: Detector = Detector {
     name: "uk_nino",
     tag: "[uk_nino]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "letters that are given out, in the usual groups or with a word before it",
     source: "HM Revenue & Customs, NIM39110",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const RESIDENT_ID: Detector = Detector {
     name: "cn_resident_id",
     tag: "[cn_resident_id]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "province, date of birth, check digit (MOD 11-2)",
     source: "GB 11643-1999",
     finder: Finder::Form {

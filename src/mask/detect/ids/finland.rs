@@ -8,7 +8,7 @@ pub(super) const HETU: Detector = Detector {
     name: "fi_hetu",
     tag: "[fi_hetu]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "date of birth, sign of the century, check character",
     source: "Digital and Population Data Services Agency, the personal identity code",
     finder: Finder::Form {

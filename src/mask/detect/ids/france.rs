@@ -8,7 +8,7 @@ pub(super) const NIR: Detector = Detector {
     name: "fr_nir",
     tag: "[fr_nir]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "sex, month, department, key of two digits",
     source: "INSEE, Répertoire national d'identification des personnes physiques",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const TAX_ID: Detector = Detector {
     name: "de_tax_id",
     tag: "[de_tax_id]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "one digit repeated, check digit (MOD 11,10), and a word before it",
     source: "Bundeszentralamt für Steuern, § 139b AO",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const AADHAAR: Detector = Detector {
     name: "in_aadhaar",
     tag: "[in_aadhaar]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit (Verhoeff), and a word before it",
     source: "Unique Identification Authority of India, a UID numbering scheme, 2010",
     finder: Finder::Form {
@@ -33,7 +33,7 @@ pub(super) const PAN: Detector = Detector {
     name: "in_pan",
     tag: "[in_pan]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "kind of taxpayer, and a word before it",
     source: "Income Tax Department, rule 114",
     finder: Finder::Form {

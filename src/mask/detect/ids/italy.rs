@@ -8,7 +8,7 @@ pub(super) const CODICE_FISCALE: Detector = Detector {
     name: "it_codice_fiscale",
     tag: "[it_codice_fiscale]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "letters and digits in their places, date of birth, check letter",
     source: "decree 13813 of the Ministry of Finance, 1976",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const IIN: Detector = Detector {
     name: "kz_iin",
     tag: "[kz_iin]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "date of birth, century, check digit, and a word before it",
     source: "resolution 853 of the Government, 2003",
     finder: Finder::Form {

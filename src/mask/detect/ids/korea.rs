@@ -8,7 +8,7 @@ pub(super) const RRN: Detector = Detector {
     name: "kr_rrn",
     tag: "[kr_rrn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "date of birth, century and sex, check digit, and the dash or a word before it",
     source: "enforcement rules of the Resident Registration Act, 2020",
     finder: Finder::Form {

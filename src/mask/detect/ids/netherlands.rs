@@ -8,7 +8,7 @@ pub(super) const BSN: Detector = Detector {
     name: "nl_bsn",
     tag: "[nl_bsn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit (the test of 11), and a word before it",
     source: "Logisch Ontwerp BSN, Ministerie van Binnenlandse Zaken",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const PESEL: Detector = Detector {
     name: "pl_pesel",
     tag: "[pl_pesel]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "date of birth, check digit, and a word before it",
     source: "act on the register of the population, 2010, art. 15",
     finder: Finder::Form {

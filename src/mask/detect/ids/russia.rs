@@ -8,7 +8,7 @@ pub(super) const INN: Detector = Detector {
     name: "ru_inn",
     tag: "[ru_inn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "one or two check digits, and a word before it",
     source: "order ED-7-14/559@ of the Federal Tax Service, 2020",
     finder: Finder::Form {
@@ -32,7 +32,7 @@ pub(super) const SNILS: Detector = Detector {
     name: "ru_snils",
     tag: "[ru_snils]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "two check digits, and the usual grouping or a word before it",
     source: "decree 318p of the board of the Pension Fund, 2019",
     finder: Finder::Form {
@@ -67,7 +67,7 @@ pub(super) const OGRN: Detector = Detector {
     name: "ru_ogrn",
     tag: "[ru_ogrn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "kind, year, check digit, and a word before it",
     source: "order 165n of the Ministry of Finance, 2017",
     finder: Finder::Form {
@@ -95,7 +95,7 @@ pub(super) const OMS: Detector = Detector {
     name: "ru_oms",
     tag: "[ru_oms]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check digit (Luhn), and a word before it",
     source: "order 108n of the Ministry of Health, 2019",
     finder: Finder::Form {
@@ -115,7 +115,7 @@ pub(super) const PASSPORT: Detector = Detector {
     name: "ru_passport",
     tag: "[ru_passport]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "a region, the year of the form, and a word before it",
     source: "decree 828 of the Government, 1997, and order 773 of the Ministry of the Interior, 2020",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const NRIC: Detector = Detector {
     name: "sg_nric",
     tag: "[sg_nric]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "first letter, check letter, and a word before it",
     source: "Immigration & Checkpoints Authority, National Registration Act 1965",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const NIF: Detector = Detector {
     name: "es_nif",
     tag: "[es_nif]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "check letter, and dots or a word before it",
     source: "royal decree 1553/2005; order INT/2058/2008",
     finder: Finder::Form {

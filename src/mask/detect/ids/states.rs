@@ -8,7 +8,7 @@ pub(super) const SSN: Detector = Detector {
     name: "us_ssn",
     tag: "[us_ssn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "area, group and serial that are given out, with dashes; otherwise a word before it",
     source: "Social Security Administration, RM 10201.030",
     finder: Finder::Form {
@@ -43,7 +43,7 @@ pub(super) const ITIN: Detector = Detector {
     name: "us_itin",
     tag: "[us_itin]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "9, and a group that is given out, with dashes; otherwise a word before it",
     source: "Internal Revenue Service, IRM 3.21.263",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const PERSONNUMMER: Detector = Detector {
     name: "se_personnummer",
     tag: "[se_personnummer]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "date of birth, check digit (Luhn), and a word before it",
     source: "Skatteverket, SKV 704",
     finder: Finder::Form {

@@ -8,7 +8,7 @@ pub(super) const TCKN: Detector = Detector {
     name: "tr_tckn",
     tag: "[tr_tckn]",
     group: Group::Ids,
-    default: true,
+    default: false,
     proof: "two check digits, and a word before it",
     source: "Nüfus ve Vatandaşlık İşleri, T.C. kimlik numarası",
     finder: Finder::Form {

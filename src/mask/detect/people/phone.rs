@@ -10,7 +10,7 @@ pub(super) const ROW: Detector = Detector {
     name: "phone",
     tag: "[phone]",
     group: Group::People,
-    default: true,
+    default: false,
     proof: "`+`, a country and its length; or a usual grouping of RU, KZ, BY, US, CA, UK, DE, FR, ES, TR, BR; otherwise a word before it",
     source: "ITU-T E.164 and the national numbering plans",
     finder: Finder::Number {
