@@ -2,7 +2,7 @@
 # copy or what all rooms share belongs to whom it serves. Prints the share of each stage, and of its dearest functions.
 
 function stage_of(symbol) {
-    if (symbol ~ /zlib_rs|flate2|crc32|logferry::pack/) return "gzip"
+    if (symbol ~ /zlib_rs|flate2|crc32|isal|deflate|logferry::pack/) return "gzip"
     if (symbol ~ /logferry::collect/) return "read, cut into lines"
     if (symbol ~ /logferry::decode/) return "decode"
     if (symbol ~ /logferry::mask/) return "mask"

@@ -16,6 +16,8 @@ pub const DEPTH: u32 = 127;
 pub struct Member {
     /// The key as written, escapes included, without its quotes.
     pub key: Range<usize>,
+    /// Whether there are escapes in the key.
+    pub is_escaped: bool,
     /// The value as written, with its quotes or brackets.
     pub value: Range<usize>,
 }
@@ -38,7 +40,7 @@ enum State {
 /// The members of the object that `text` is. Space around the object is allowed.
 #[must_use]
 pub const fn members(text: &str) -> Members<'_> {
-    Members { cursor: Cursor { bytes: text.as_bytes(), at: 0 }, state: State::Start }
+    Members { cursor: Cursor { bytes: text.as_bytes(), at: 0, escapes: 0 }, state: State::Start }
 }
 
 /// Whether `text` is one valid object, perhaps with space around it.
@@ -55,7 +57,7 @@ pub fn is_object(text: &str) -> bool {
 #[must_use]
 pub fn find<'a>(text: &'a str, path: &str) -> Option<&'a str> {
     let mut found = None;
-    for Member { key, value } in members(text) {
+    for Member { key, value, .. } in members(text) {
         let (key, value) = (unescape(&text[key]), &text[value]);
         if key == path {
             found = Some(value);
@@ -156,10 +158,12 @@ impl Members<'_> {
             cursor.expect(b',')?;
             cursor.skip_space();
         }
+        let escapes = cursor.escapes;
         let key = cursor.key()?;
+        let is_escaped = cursor.escapes != escapes;
         let start = cursor.at;
         cursor.value()?;
-        Some(Some(Member { key, value: start..cursor.at }))
+        Some(Some(Member { key, is_escaped, value: start..cursor.at }))
     }
 }
 
@@ -185,6 +189,8 @@ impl Iterator for Members<'_> {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many escapes were passed.
+    escapes: usize,
 }
 
 /// Every method moves over one piece of grammar, or gives `None`: not valid JSON.
@@ -344,6 +350,7 @@ impl Cursor<'_> {
     }
 
     fn escape(&mut self) -> Option<()> {
+        self.escapes += 1;
         match self.bytes.get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
             b'u' => {

@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for SourceId {
 }
 
 /// The digits of base 32 hex (RFC 4648 section 7, lower case): they sort as the numbers do.
-const BASE32: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+pub const BASE32: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// Writes the low `digits * 5` bits of `value`, most significant digit first.
 pub fn push_base32(out: &mut Vec<u8>, value: u64, digits: usize) {

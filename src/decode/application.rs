@@ -7,14 +7,14 @@ use crate::base::json::{self, Member};
 use crate::base::records::{Key, Keys, Level};
 
 /// What was seen in one object. Of a name that comes twice, the last value: stores and readers of JSON see that one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Scan<'a> {
     values: [Option<&'a str>; FIELDS],
 }
 
 /// The fields that are looked for, by the length of their names; the number is the place in [`Scan::values`]. Our own
 /// come first, numbered as [`Key`] is.
-const BY_LENGTH: [&[(&str, usize)]; 15] = [
+static BY_LENGTH: [&[(&str, usize)]; 15] = [
     &[],
     &[("t", T)],
     &[("ts", TS), ("@t", SERILOG_T), ("@l", SERILOG_L)],
@@ -90,34 +90,51 @@ const LEVELS: [usize; 11] = [
     CAPITAL_LEVEL,
 ];
 
-/// Looks through `text`, which must be one valid JSON object from its first byte to its last but for space around
-/// it. `None`: it is not, and so is text.
+/// Looks through `text` into an empty `scan`, where that is (it is large). Whether `text` is one valid JSON object from its
+/// first byte to its last but for space around it; else it is text, and `scan` worth nothing.
 #[inline]
-pub(super) fn scan(text: &str) -> Option<Scan<'_>> {
-    let mut scan = Scan { values: [None; FIELDS] };
+pub(super) fn scan<'a>(text: &'a str, scan: &mut Scan<'a>) -> bool {
     let mut members = json::members(text);
-    for Member { key, value } in members.by_ref() {
-        if let Some(field) = field(&text[key]) {
+    for Member { key, is_escaped, value } in members.by_ref() {
+        let key = &text[key];
+        let field = if is_escaped { named(&json::unescape(key)) } else { named(key) };
+        if let Some(field) = field {
             scan.values[field] = Some(&text[value]);
         }
     }
-    members.is_whole().then_some(scan)
+    members.is_whole()
 }
 
-#[inline]
-fn field(key: &str) -> Option<usize> {
-    if key.as_bytes().contains(&b'\\') {
-        return named(&json::unescape(key));
-    }
-    named(key)
-}
-
+/// The place of the field of that name.
 #[inline]
 fn named(key: &str) -> Option<usize> {
-    // The first byte alone settles most, for less than a call to compare.
-    let first = key.as_bytes().first()?;
-    let mut alike = BY_LENGTH.get(key.len())?.iter().filter(|(name, _)| name.as_bytes()[0] == *first);
-    alike.find(|(name, _)| *name == key).map(|(_, field)| *field)
+    // Length and first byte settle most, for less than a call to compare.
+    let first = *key.as_bytes().first()?;
+    if INITIALS.get(key.len())? >> (first & 127) & 1 == 0 {
+        return None;
+    }
+    BY_LENGTH[key.len()].iter().find(|(name, _)| *name == key).map(|(_, field)| *field)
+}
+
+/// For each length, a bit for each first byte.
+static INITIALS: [u128; BY_LENGTH.len()] = {
+    let mut initials = [0; BY_LENGTH.len()];
+    let mut length = 0;
+    while length < BY_LENGTH.len() {
+        let mut index = 0;
+        while index < BY_LENGTH[length].len() {
+            initials[length] |= 1 << BY_LENGTH[length][index].0.as_bytes()[0];
+            index += 1;
+        }
+        length += 1;
+    }
+    initials
+};
+
+impl Default for Scan<'_> {
+    fn default() -> Self {
+        Self { values: [None; FIELDS] }
+    }
 }
 
 impl Scan<'_> {

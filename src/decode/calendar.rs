@@ -98,14 +98,26 @@ fn is_leap(year: i64) -> bool {
 /// 10, 13, 16 or 19 digits (September 2001 to April 2262), and digits of a `fraction` of that unit. Anything else is
 /// no time.
 pub(super) fn unix(whole: &[u8], fraction: &[u8]) -> Option<Stamp> {
-    let given = || whole.iter().chain(fraction);
-    if !matches!(whole.len(), 10 | 13 | 16 | 19) || whole[0] == b'0' || !given().all(u8::is_ascii_digit) {
+    if !matches!(whole.len(), 10 | 13 | 16 | 19) || whole[0] == b'0' {
         return None;
     }
-    let digits = given().chain(std::iter::repeat(&b'0')).take(19);
-    let ns = digits.fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'));
-    let precision = (whole.len() + fraction.len()).min(19) - 10;
-    Some(Stamp { ns: i64::try_from(ns).ok()?, digits: u8::try_from(precision).ok()?, zoned: true })
+    // 19 digits are below 2^64. Those of the fraction beyond that must be digits too.
+    let (kept, beyond) = fraction.split_at(fraction.len().min(19 - whole.len()));
+    let value = with_digits(with_digits(0, whole)?, kept)?;
+    if !beyond.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let given = whole.len() + kept.len();
+    let ns = value * 10_u64.pow(u32::try_from(19 - given).ok()?);
+    Some(Stamp { ns: i64::try_from(ns).ok()?, digits: u8::try_from(given - 10).ok()?, zoned: true })
+}
+
+/// `value` with decimal digits written after it. `None` where one of them is none.
+fn with_digits(value: u64, digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(value, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| value * 10 + u64::from(digit))
+    })
 }
 
 #[cfg(test)]

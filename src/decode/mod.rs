@@ -60,7 +60,8 @@ fn record(line: &Line, index: u32, text: &str, seen_ms: i64, zone: &mut Zone) ->
         clash: Keys::NONE,
         cut: line.cut,
     };
-    let stamp = if let Some(scan) = object(written) {
+    let mut scan = application::Scan::default();
+    let stamp = if is_object(written, &mut scan) {
         record.start += offset(written.len() - written.trim_ascii_start().len());
         record.end -= offset(written.len() - written.trim_ascii_end().len());
         record.shape = Shape::Object;
@@ -78,14 +79,11 @@ fn record(line: &Line, index: u32, text: &str, seen_ms: i64, zone: &mut Zone) ->
     record
 }
 
-/// The object that the line is, space around it aside.
+/// Whether the line is an object, space around it aside; what it holds is then in `scan`, which is empty before.
 #[inline]
-fn object(written: &str) -> Option<application::Scan<'_>> {
+fn is_object<'a>(written: &'a str, scan: &mut application::Scan<'a>) -> bool {
     let inner = written.trim_ascii();
-    if !inner.starts_with('{') || !inner.ends_with('}') {
-        return None;
-    }
-    application::scan(inner)
+    inner.starts_with('{') && inner.ends_with('}') && application::scan(inner, scan)
 }
 
 /// The engine's time of the line, else that of reading.

@@ -26,6 +26,8 @@ pub struct Config {
     pub keys: Vec<String>,
     /// Whole names whose values are not secret, though they look it: `next_page_token`.
     pub except_keys: Vec<String>,
+    /// Words in Base64 are decoded and searched too; one that holds anything is replaced whole.
+    pub base64: bool,
     /// What is left though it is found: values, `*@example.com`, `domain:example.com`, `cidr:10.0.0.0/8`, `regex:…`,
     /// `path:user.email`.
     pub except: Vec<String>,
@@ -69,6 +71,7 @@ impl Default for Config {
             detect: vec!["default".to_owned()],
             keys: Vec::new(),
             except_keys: Vec::new(),
+            base64: false,
             except: Vec::new(),
             audit: false,
             source: BTreeMap::new(),
@@ -122,7 +125,8 @@ impl Config {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Rules { search: Search::new(wanted, Keys::new(&self.keys, &self.except_keys), except), rules, replace })
+        let keys = Keys::new(&self.keys, &self.except_keys);
+        Ok(Rules { search: Search::new(wanted, keys, except, self.base64), rules, replace })
     }
 
     /// The whole of `[mask]` as it is for one source.

@@ -1,4 +1,5 @@
-//! Names whose values are secret: `password`, `accessToken`, `X-Api-Key`. Knows names only, not where values end.
+//! Names whose values are secret, `password`, `accessToken`, `X-Api-Key`, or personal, `first_name`. Knows names only, not
+//! where values end.
 
 use super::detect::{is_word, starts_word};
 use crate::base::chunk::offset;
@@ -35,6 +36,13 @@ const ANYWHERE: &[&str] = &[
     "пароль",
     "пароли",
     "токен",
+    "секрет",
+    "секреты",
+    "секретный_ключ",
+    "закрытый_ключ",
+    "ключ_доступа",
+    "ключ_api",
+    "api_ключ",
 ];
 
 /// Names that are secret only as whole words: `user_pwd`, not `cpwd`.
@@ -44,6 +52,54 @@ const WORDS: &[&str] =
 /// Names whose value is a list of `name=value;`, only as whole words.
 const LISTS: &[&str] = &["cookie", "cookies", "set_cookie"];
 
+/// Names that are secret, as whole words, if the value looks drawn by lot: keys of a cache have names too.
+const IF_RANDOM: &[&str] = &["key", "auth", "sid", "session", "signature", "ключ", "сессия", "сеанс", "подпись"];
+
+/// Names whose value is of a person, as whole words. Only those that say so: `name`, `address` and `имя` are of things
+/// as often; `email` and numbers with check digits have detectors that see their values. Telephone and card numbers have
+/// them too, but no detector can be sure of one without a country code or with a digit mistyped.
+const PERSONAL: &[&str] = &[
+    "first_name",
+    "last_name",
+    "middle_name",
+    "second_name",
+    "given_name",
+    "family_name",
+    "maiden_name",
+    "full_name",
+    "surname",
+    "patronymic",
+    "cardholder",
+    "cardholder_name",
+    "card_holder",
+    "fio",
+    "фио",
+    "фамилия",
+    "отчество",
+    "фамилия_имя_отчество",
+    "passport",
+    "passport_number",
+    "passport_no",
+    "passport_series",
+    "паспорт",
+    "паспорта",
+    "паспортные_данные",
+    "birth_date",
+    "birthdate",
+    "birthday",
+    "date_of_birth",
+    "dob",
+    "дата_рождения",
+    "phone",
+    "phone_number",
+    "telephone",
+    "телефон",
+    "телефона",
+    "card_number",
+    "card_no",
+    "номер_карты",
+];
+
 /// What kind of value a secret name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -51,6 +107,27 @@ pub(super) enum Kind {
     Value,
     /// `name=value; name=value`, as in a cookie.
     List,
+    /// One word, secret only if it looks drawn by lot.
+    Random,
+    /// Not secret but personal: a few words.
+    Personal,
+}
+
+impl Kind {
+    /// Whether it is the row `personal` that masks it.
+    pub(super) fn is_personal(self) -> bool {
+        self == Self::Personal
+    }
+
+    /// Whether it is the row `random` that masks it.
+    pub(super) fn is_random(self) -> bool {
+        self == Self::Random
+    }
+
+    /// Whether it is the row `secret` that masks it.
+    pub(super) fn is_secret(self) -> bool {
+        !self.is_personal() && !self.is_random()
+    }
 }
 
 /// All secret names, ready to be compared from their ends.
@@ -75,7 +152,12 @@ struct Names {
     width: usize,
     /// Of two that end at one place the earlier counts.
     names: Vec<Name>,
+    /// A bit for each three letters that a name may end with, five bits of each: most words are passed over by these.
+    endings: Box<[u64; ENDINGS / 64]>,
 }
+
+/// How many endings can be told apart.
+const ENDINGS: usize = 1 << 15;
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
@@ -97,12 +179,14 @@ impl Names {
             }
         }
         let width = usize::from(width);
-        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new() };
+        let endings = Box::new([0; ENDINGS / 64]);
+        let mut tree = Self { letters, before: vec![0; width], width, names: Vec::new(), endings };
         all.iter().for_each(|(name, anywhere, kind)| tree.insert(name, Name { anywhere: *anywhere, kind: *kind }));
         tree
     }
 
     fn insert(&mut self, name: &[u8], named: Name) {
+        self.insert_ending(name);
         let mut node = 0;
         for byte in name.iter().rev() {
             let place = node + usize::from(self.letters[usize::from(*byte)]);
@@ -120,8 +204,37 @@ impl Names {
         }
     }
 
+    /// Before a short name may stand anything.
+    fn insert_ending(&mut self, name: &[u8]) {
+        let letter = |from_end| name.iter().nth_back(from_end).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+        for third in letter(2) {
+            for second in letter(1) {
+                for last in letter(0) {
+                    let ending = ending([third, second, last]);
+                    self.endings[ending / 64] |= 1 << (ending % 64);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn may_end(&self, bytes: &[u8]) -> bool {
+        let ending = match bytes {
+            [.., third, second, last] if !is_separator(*third) && !is_separator(*second) => {
+                ending([*third, *second, *last])
+            }
+            _ => {
+                let mut letters = bytes.iter().rev().filter(|byte| !is_separator(**byte));
+                let [Some(last), Some(second), Some(third)] = std::array::from_fn(|_| letters.next()) else {
+                    return true;
+                };
+                ending([*third, *second, *last])
+            }
+        };
+        self.endings[ending / 64] & 1 << (ending % 64) != 0
+    }
+
     /// The name that ends with `bytes`.
-    #[inline]
     fn at_end(&self, bytes: &[u8]) -> Option<Name> {
         let (mut node, mut found) = (0, 0);
         for (at, byte) in bytes.iter().enumerate().rev() {
@@ -153,6 +266,8 @@ impl Keys {
             built_in(WORDS, false, Kind::Value),
             built_in(LISTS, false, Kind::List),
             own.iter().map(|name| (name.clone(), false, Kind::Value)).collect(),
+            built_in(IF_RANDOM, false, Kind::Random),
+            built_in(PERSONAL, false, Kind::Personal),
         ];
         let forms = |(name, anywhere, kind): (String, bool, Kind)| cased(&name).map(|form| (form, anywhere, kind));
         let all: Vec<_> = all.into_iter().flatten().flat_map(forms).collect();
@@ -162,15 +277,16 @@ impl Keys {
 
     /// The kind of the name that ends at `end`, if it is one of these. A single digit after it (`password2`) does not
     /// count.
-    #[inline]
     pub(super) fn secret_before(&self, bytes: &[u8], end: usize) -> Option<Kind> {
-        let mut name = bytes.get(..end)?;
-        if name.last()?.is_ascii_digit() {
-            name = &name[..end - 1];
-            name.last().filter(|before| before.is_ascii_alphabetic())?;
-        }
+        let name = bytes.get(..end).and_then(without_digit).filter(|name| self.names.may_end(name))?;
         let found = self.names.at_end(name)?;
         (!self.is_excepted(name)).then_some(found.kind)
+    }
+
+    /// Whether `bytes` may end with one of the names.
+    #[inline(always)]
+    pub(super) fn may_end(&self, bytes: &[u8]) -> bool {
+        without_digit(bytes).is_some_and(|name| self.names.may_end(name))
     }
 
     fn is_excepted(&self, bytes: &[u8]) -> bool {
@@ -179,6 +295,21 @@ impl Keys {
         };
         self.except.iter().any(|name| starts_at(bytes, bytes.len(), name).is_some_and(stands_alone))
     }
+}
+
+/// A name without the digit after it; longer numbers are of no name.
+#[inline(always)]
+fn without_digit(name: &[u8]) -> Option<&[u8]> {
+    match name {
+        [name @ .., last] if last.is_ascii_digit() => name.last()?.is_ascii_alphabetic().then_some(name),
+        _ => (!name.is_empty()).then_some(name),
+    }
+}
+
+/// The cases of ASCII letters are the same in the lower five bits.
+#[inline(always)]
+const fn ending([third, second, last]: [u8; 3]) -> usize {
+    (third as usize & 31) << 10 | (second as usize & 31) << 5 | last as usize & 31
 }
 
 /// Lower case, without separators.
@@ -235,7 +366,9 @@ mod tests {
             // Of two equal names the tree keeps the first.
             let mut seen = std::collections::BTreeSet::new();
             let expected = all.iter().filter(|(name, ..)| seen.insert(name.clone())).find(is_at_end);
-            let found = Names::new(&all).at_end(bytes);
+            let names = Names::new(&all);
+            let found = names.at_end(bytes);
+            prop_assert!(found.is_none() || names.may_end(bytes));
             prop_assert_eq!(found.map(|name| name.anywhere), expected.map(|(_, anywhere, _)| *anywhere));
         }
     }

@@ -1,66 +1,43 @@
-//! The first look: where in a whole chunk's text may anything be? Each seeker's next place is sought once and kept, so
-//! that all lines and strings before the nearest cost one comparison. Decides nothing.
+//! The first look: where in a whole chunk's text may anything be? All lines and strings before the next place cost one
+//! comparison. Decides nothing.
 
-use super::detect::{Search, Set};
-use super::escapes::ESCAPES;
+use super::detect::{Search, Signs};
 
-/// The next place of each seeker in one text. Must be asked for ranges of the same text, in ascending order.
+/// All places of one text. Must be asked for ranges in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Look {
-    /// One past each seeker's next place; 0 before it was first sought, `usize::MAX` when there is none. The last is
-    /// that of escapes, which may hide something from the others.
-    next: Vec<usize>,
-    /// The least of them.
-    nearest: usize,
-}
-
-/// What a range may hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Signs {
-    /// These detectors have a place in it.
-    pub(super) set: Set,
-    /// It has an escape that may hide more.
-    pub(super) escapes: bool,
+    /// In order.
+    places: Vec<(usize, Signs)>,
+    /// The first that was not passed yet.
+    next: usize,
 }
 
 impl Look {
     /// Begins with another text.
-    pub(super) fn restart(&mut self, search: &Search) {
-        self.next.clear();
-        self.next.resize(search.seekers.len() + 1, 0);
-        self.nearest = 0;
+    pub(super) fn restart(&mut self, text: &str, search: &Search) {
+        self.next = 0;
+        self.places.clear();
+        search.places(text.as_bytes(), false, |at, signs| self.places.push((at, signs)));
+        self.places.sort_unstable_by_key(|(at, _)| *at);
     }
 
-    /// The first place in `start..end` of `text`.
+    /// The first place in `start..end`.
     #[inline]
-    pub(super) fn place(&mut self, text: &str, start: usize, end: usize, search: &Search) -> Option<usize> {
-        if self.nearest <= start {
-            self.advance(text.as_bytes(), start, search);
+    pub(super) fn place(&mut self, start: usize, end: usize) -> Option<usize> {
+        while self.places.get(self.next).is_some_and(|(at, _)| *at < start) {
+            self.next += 1;
         }
-        (self.nearest <= end).then(|| self.nearest - 1)
+        self.places.get(self.next).map(|(at, _)| *at).filter(|at| *at < end)
     }
 
-    /// What `start..end` of `text` may hold.
+    /// What `start..end` may hold.
     #[inline]
-    pub(super) fn within(&mut self, text: &str, start: usize, end: usize, search: &Search) -> Signs {
+    pub(super) fn within(&mut self, start: usize, end: usize) -> Signs {
         let mut signs = Signs::default();
-        if self.place(text, start, end, search).is_some() {
-            let seen = search.seekers.iter().zip(&self.next).filter(|(_, next)| **next <= end);
-            seen.for_each(|(seeker, _)| signs.set = signs.set.union(seeker.rows));
-            signs.escapes = self.next.last().is_some_and(|next| *next <= end);
+        if self.place(start, end).is_some() {
+            let places = self.places[self.next..].iter().take_while(|(at, _)| *at < end);
+            places.for_each(|(_, place)| signs.add(*place));
         }
         signs
-    }
-
-    /// Seeks again what lies before `start`.
-    fn advance(&mut self, bytes: &[u8], start: usize, search: &Search) {
-        for (index, next) in self.next.iter_mut().enumerate().filter(|(_, next)| **next <= start) {
-            let place = match search.seekers.get(index) {
-                Some(seeker) => search.seek(seeker, bytes, start),
-                None => ESCAPES.find(&bytes[start..]).map(|at| start + at),
-            };
-            *next = place.map_or(usize::MAX, |at| at + 1);
-        }
-        self.nearest = self.next.iter().copied().min().unwrap_or(usize::MAX);
     }
 }

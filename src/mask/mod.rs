@@ -16,6 +16,7 @@ mod replace;
 mod rewrite;
 mod rules;
 mod trace;
+mod wrappings;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use config::{About, Config, SourceConfig, detectors};
 pub use path::path_at;
 use path::without_indices;
+use replace::Act;
 pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
 pub use trace::Hit;
@@ -31,7 +33,7 @@ use crate::base::chunk::offset;
 use crate::base::fault::Fault;
 use crate::base::records::{Fields, Key, Record, Records, Shape};
 use crate::base::source::SourceId;
-use detect::{DETECTORS, Detector, Search};
+use detect::{DETECTORS, Detector, pem};
 pub use detect::{Miss, Why};
 use rewrite::{Buffers, Rewriter, Rules};
 
@@ -50,6 +52,8 @@ const LONGEST_PATH: usize = 100;
 pub struct Masker {
     rules: Rules,
     enabled: bool,
+    /// The row of private keys, if it is on.
+    pem: Option<usize>,
     /// Of detectors, then of rules.
     names: Vec<String>,
     is_audited: bool,
@@ -246,7 +250,9 @@ impl Masker {
         };
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        Ok(Self { rules, enabled: config.enabled, names, is_audited: config.audit, by_source })
+        let pem = DETECTORS.iter().position(|one| one.name == "private_key");
+        let pem = pem.filter(|row| rules.search.wanted.contains(*row));
+        Ok(Self { rules, enabled: config.enabled, pem, names, is_audited: config.audit, by_source })
     }
 
     /// What masks the lines of the source of this name.
@@ -336,9 +342,19 @@ impl Masker {
         fields: &'a MaskedFields,
         scratch: &'a mut Scratch,
     ) -> Masked<'a> {
-        scratch.restart(self.names.len(), &self.rules.search);
-        for record in &records.items {
-            match if self.enabled { self.record(text, record, scratch) } else { Fate::Same } {
+        scratch.restart(self.names.len());
+        if self.enabled {
+            scratch.buffers.look.restart(text, &self.rules.search);
+        }
+        let mut lines = Lines::default();
+        for (index, record) in records.items.iter().enumerate() {
+            let next = records.items.get(index + 1);
+            let fate = match self.pem.filter(|_| self.enabled) {
+                Some(row) if lines.is_last_of_key(text, record, next) => self.last_of_key(text, record, row, scratch),
+                _ if self.enabled => self.record(text, record, scratch),
+                _ => Fate::Same,
+            };
+            match fate {
                 Fate::Same => scratch.keep(record),
                 Fate::Aside(start) => scratch.keep_aside(record, start),
                 Fate::Held => scratch.held += 1,
@@ -348,11 +364,25 @@ impl Masker {
         Masked { text, scratch, names: &self.names, fields, origin }
     }
 
+    /// The last line of a private key, which only the lines beside it tell.
+    fn last_of_key(&self, text: &str, record: &Record, row: usize, scratch: &mut Scratch) -> Fate {
+        let line = &text[record.start as usize..record.end as usize];
+        let Rules { search, replace, .. } = &self.rules;
+        if search.except.holds(row, line.trim_ascii()) {
+            return self.record(text, record, scratch);
+        }
+        if *replace.act(row) == Act::DropRecord {
+            return Fate::Dropped(row);
+        }
+        let written = replace.written(row, line.trim_ascii(), search);
+        scratch.replace(row, record, written.as_deref().unwrap_or(DETECTORS[row].tag))
+    }
+
     fn record(&self, text: &str, record: &Record, scratch: &mut Scratch) -> Fate {
         let Scratch { buffers, rewritten, hits, .. } = scratch;
-        let Rules { search, rules, .. } = &self.rules;
+        let rules = &self.rules.rules;
         let (start, end) = (record.start as usize, record.end as usize);
-        let signs = buffers.look.within(text, start, end, search);
+        let signs = buffers.look.within(start, end);
         let is_object = record.shape == Shape::Object;
         if signs.set.is_empty() && rules.is_empty() && !signs.escapes {
             return Fate::Same;
@@ -395,7 +425,7 @@ impl Scratch {
         scratch
     }
 
-    fn restart(&mut self, names: usize, search: &Search) {
+    fn restart(&mut self, names: usize) {
         self.records.clear();
         self.rewritten.clear();
         self.hits.clear();
@@ -405,7 +435,18 @@ impl Scratch {
         self.dropped.clear();
         self.dropped.resize(names, 0);
         self.buffers.trace.restart();
-        self.buffers.look.restart(search);
+    }
+
+    /// Writes `written` instead of a whole line.
+    fn replace(&mut self, row: usize, record: &Record, written: &str) -> Fate {
+        let start = self.rewritten.len();
+        self.rewritten.push_str(written);
+        self.hits[row] += 1;
+        let trace = &mut self.buffers.trace;
+        let noted = trace.hits().len();
+        trace.value(row, record.start as usize..record.end as usize, start..self.rewritten.len());
+        trace.end_record(noted, record.line, record.start as usize, start);
+        Fate::Aside(start)
     }
 
     fn keep(&mut self, record: &Record) {
@@ -420,6 +461,28 @@ impl Scratch {
     fn keep_aside(&mut self, record: &Record, start: usize) {
         let (start, end) = (offset(start), offset(self.rewritten.len()));
         self.records.push(Rewritten { record: *record, aside: true, start, end });
+    }
+}
+
+/// What the lines of one chunk tell of each other: the last line of a private key that is logged line by line is too
+/// short to be told alone.
+#[derive(Debug, Default)]
+struct Lines {
+    /// The line before is of a key.
+    in_key: bool,
+}
+
+impl Lines {
+    /// Whether the line at hand is a key's last.
+    fn is_last_of_key(&mut self, text: &str, record: &Record, next: Option<&Record>) -> bool {
+        let line = |record: &Record| text.as_bytes()[record.start as usize..record.end as usize].trim_ascii();
+        let this = line(record);
+        let was_in_key = std::mem::replace(&mut self.in_key, pem::is_body_line(this));
+        if self.in_key || !pem::may_end_body(this) {
+            return false;
+        }
+        self.in_key = was_in_key || next.is_some_and(|next| pem::ends_block(line(next)));
+        self.in_key
     }
 }
 

@@ -5,9 +5,10 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::Held;
-use super::detect::{SECRET, is_harmless};
+use super::detect::{NEAR, is_harmless, is_random};
+use super::keys::Kind;
 use super::path::Path;
-use super::rewrite::Rewriter;
+use super::rewrite::{Rewriter, row_of};
 
 /// Writes the object at `start..end` of `text`, masked, to `out`. `false`: nothing to mask, `out` is as it was.
 pub(super) fn rewrite(
@@ -49,8 +50,8 @@ fn pruned(
 }
 
 fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out: &mut String) -> Result<bool, Held> {
+    let (first, before) = (out.len(), String::new());
     let mut walk = Walk {
-        chunk: text,
         text: &text[..end],
         start,
         at: start,
@@ -58,8 +59,10 @@ fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out
         changed: false,
         path: Path::default(),
         out,
+        first,
+        before,
     };
-    while let Some(place) = rewriter.place(text, walk.at, end) {
+    while let Some(place) = walk.next_place(end, rewriter) {
         walk.approach(place);
         match walk.byte() {
             b'"' => walk.string(rewriter)?,
@@ -76,9 +79,10 @@ fn masked(text: &str, start: usize, end: usize, rewriter: &mut Rewriter<'_>, out
 /// Taking members away may bring a word nearer to a number that it then tells. One that takes more rounds was made to.
 const MOST_PRUNINGS: u32 = 8;
 
+/// More than what tells of a number can span before it, with what tells whether it is a whole word.
+const SEEN_BEFORE: usize = 4 * NEAR;
+
 struct Walk<'a> {
-    /// What the look sees: all of it, since it seeks ahead of this object.
-    chunk: &'a str,
     /// Ends with the object.
     text: &'a str,
     /// Where the object begins.
@@ -90,9 +94,39 @@ struct Walk<'a> {
     /// Where it is, for exceptions by path.
     path: Path,
     out: &'a mut String,
+    /// Where the object begins in `out`.
+    first: usize,
+    /// See [`Walk::see_before`].
+    before: String,
 }
 
 impl Walk<'_> {
+    /// The next place that must be examined. Behind what was masked all is, for a while: there a word may have come nearer
+    /// to a number that it then tells.
+    fn next_place(&self, end: usize, rewriter: &mut Rewriter<'_>) -> Option<usize> {
+        let is_near = self.is_near_masked(self.at, rewriter) && self.at < end;
+        if is_near { Some(self.at) } else { rewriter.place(self.at, end) }
+    }
+
+    fn is_near_masked(&self, at: usize, rewriter: &Rewriter<'_>) -> bool {
+        self.changed && at <= self.copied + NEAR && rewriter.has_told()
+    }
+
+    /// Notes what stands before `at`, as far as it matters: as it is after masking, so that masking twice sees the same.
+    fn see_before(&mut self, at: usize, rewriter: &Rewriter<'_>) {
+        if !rewriter.has_told() {
+            return;
+        }
+        let from = if self.changed { self.copied } else { self.start };
+        let own = &self.text[from..at];
+        self.before.clear();
+        if self.changed && own.len() < SEEN_BEFORE {
+            let written = &self.out[self.first..];
+            self.before.push_str(tail(written));
+        }
+        self.before.push_str(tail(own));
+    }
+
     fn byte(&self) -> u8 {
         self.text.as_bytes()[self.at]
     }
@@ -119,9 +153,11 @@ impl Walk<'_> {
         let (end, has_escapes) = string_end(self.text.as_bytes(), start).ok_or(Held)?;
         self.at = end + 1;
         let is_key = self.skip_colon();
-        let is_secret = is_key && rewriter.is_secret(&self.text[start..end], has_escapes);
-        if rewriter.look(self.chunk, start, end) && (is_key || !self.is_left(start, rewriter)) {
-            let (raw, before) = (&self.text[start..end], &self.text[self.start..start]);
+        let mut kind = if is_key { rewriter.kind_of(&self.text[start..end], has_escapes) } else { None };
+        let is_near = self.is_near_masked(start, rewriter);
+        if rewriter.look(start, end, is_near) && (is_key || !self.is_left(start, rewriter)) {
+            self.see_before(start, rewriter);
+            let (raw, before) = (&self.text[start..end], self.before.as_str());
             let masked = if has_escapes { rewriter.escaped(raw, before)? } else { rewriter.plain(raw, before)? };
             if let Some(masked) = masked {
                 self.copy_until(start);
@@ -130,9 +166,17 @@ impl Walk<'_> {
                 rewriter.trace().string(start..end, has_escapes, at, &self.out[at..]);
                 rewriter.take_field(start - self.start);
                 self.copied = end;
+                if is_key && kind.is_none() {
+                    // A tag may part a telling name from what stood before it.
+                    let written = &self.out[at..];
+                    kind = rewriter.kind_of(written, written.contains('\\'));
+                }
             }
         }
-        if is_secret && !self.is_left(start, rewriter) { self.secret_value(start, rewriter) } else { Ok(()) }
+        match kind.filter(|_| !self.is_left(start, rewriter)) {
+            Some(kind) => self.secret_value(start, kind, rewriter),
+            None => Ok(()),
+        }
     }
 
     fn is_left(&mut self, place: usize, rewriter: &Rewriter<'_>) -> bool {
@@ -150,7 +194,7 @@ impl Walk<'_> {
     }
 
     /// Replaces the whole value of the `name` there, whatever it is, unless it says nothing.
-    fn secret_value(&mut self, name: usize, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
+    fn secret_value(&mut self, name: usize, kind: Kind, rewriter: &mut Rewriter<'_>) -> Result<(), Held> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let end = match bytes.get(start).ok_or(Held)? {
@@ -158,19 +202,27 @@ impl Walk<'_> {
             b'{' | b'[' => container_end(bytes, start).ok_or(Held)?,
             _ => start + bytes[start..].iter().take_while(|&&byte| is_literal(byte)).count(),
         };
-        self.at = end;
         let value = bytes[start..end].trim_ascii();
         let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+        if kind == Kind::Random && !is_random(inner) {
+            return Ok(());
+        }
+        self.at = end;
         if is_harmless(inner) || matches!(inner, b"{}" | b"[]") {
             return Ok(());
         }
         let inner = std::str::from_utf8(inner).map_err(|_| Held)?;
         let is_string = bytes[start] == b'"';
-        let Some(written) = rewriter.secret(inner, is_string.then_some(inner)) else { return Ok(()) };
+        // A token or number that is told by itself is called what it is.
+        let from = start + usize::from(is_string);
+        let own = if kind.is_secret() { None } else { rewriter.whole(self.text, name, from, from + inner.len())? };
+        // What keeps its form would be found by its name alone when it is masked again.
+        let row = own.filter(|row| !rewriter.keeps_form(*row)).unwrap_or(row_of(kind));
+        let Some(written) = rewriter.secret(row, inner, is_string.then_some(inner)) else { return Ok(()) };
         let at = self.replace(start, end, &written);
-        rewriter.count(SECRET);
+        rewriter.count(row);
         rewriter.take_field(name - self.start);
-        rewriter.trace().value(SECRET, start..end, at..self.out.len());
+        rewriter.trace().value(row, start..end, at..self.out.len());
         Ok(())
     }
 
@@ -179,10 +231,11 @@ impl Walk<'_> {
         let start = self.at;
         let end = start + self.text.as_bytes()[start..].iter().take_while(|&&byte| is_literal(byte)).count();
         self.at = end;
-        if rewriter.look(self.chunk, start, end)
-            && !self.is_left(start, rewriter)
-            && let Some(masked) = rewriter.plain(&self.text[start..end], &self.text[self.start..start])?
-        {
+        if !rewriter.look(start, end, self.is_near_masked(start, rewriter)) || self.is_left(start, rewriter) {
+            return Ok(());
+        }
+        self.see_before(start, rewriter);
+        if let Some(masked) = rewriter.plain(&self.text[start..end], &self.before)? {
             self.copy_until(start);
             let at = self.out.len() + 1;
             self.out.push('"');
@@ -215,6 +268,12 @@ impl Walk<'_> {
         self.changed = true;
         self.out.push_str(&self.text[self.copied..start]);
     }
+}
+
+/// The last [`SEEN_BEFORE`] bytes of a text, or a little less.
+fn tail(text: &str) -> &str {
+    let from = text.len().saturating_sub(SEEN_BEFORE);
+    (from..text.len()).find_map(|at| text.get(at..)).unwrap_or_default()
 }
 
 fn spaces(bytes: &[u8]) -> usize {

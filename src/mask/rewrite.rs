@@ -1,13 +1,15 @@
 //! Masks one text, its own escapes undone: first the user's rules, then the detectors. Knows neither lines nor JSON.
 
 use super::Held;
-use super::detect::{DETECTORS, Found, SECRET, Search, Set, Span};
-use super::escapes::{ESCAPES, Undone, undo_level};
-use super::look::{Look, Signs};
+use super::detect::{DETECTORS, Found, PERSONAL, RANDOM, SECRET, Search, Set, Signs, Span};
+use super::escapes::{Undone, has_units, undo_level};
+use super::keys::Kind;
+use super::look::Look;
 use super::path::Path;
 use super::replace::{Act, Replace, prune};
 use super::rules::{Rule, growth_limit};
 use super::trace::Trace;
+use super::wrappings;
 use crate::base::json;
 
 /// A tag may uncover what a longer word had hidden (`4111111111111111::1`), so a masked text is searched again until
@@ -61,14 +63,14 @@ pub(super) struct Rewriter<'a> {
     rules: &'a Rules,
     buffers: &'a mut Buffers,
     /// What the look found in the string at hand.
-    set: Set,
+    signs: Signs,
     /// The detector that took all of the text at hand.
     single: Option<usize>,
 }
 
 impl<'a> Rewriter<'a> {
     pub(super) fn new(rules: &'a Rules, buffers: &'a mut Buffers) -> Self {
-        Self { rules, buffers, set: rules.search.wanted, single: None }
+        Self { rules, buffers, signs: Signs::all(rules.search.wanted), single: None }
     }
 
     /// Counts a hit of a detector.
@@ -83,16 +85,27 @@ impl<'a> Rewriter<'a> {
         except.has_paths() && except.holds_path(&path.to(object, place))
     }
 
-    /// What stands for the value of a secret name; `None`: it was written here before, or is left. `text` is that of a string.
-    pub(super) fn secret(&self, value: &str, text: Option<&str>) -> Option<String> {
+    /// Whether words may tell what something behind them is.
+    pub(super) const fn has_told(&self) -> bool {
+        !self.rules.search.told().is_empty()
+    }
+
+    /// Whether a row's values become others of the same form.
+    pub(super) fn keeps_form(&self, row: usize) -> bool {
+        *self.rules.replace.act(row) == Act::Format
+    }
+
+    /// What stands for the value of a secret or personal name, as a row's hit; `None`: it was written here before, or is
+    /// left. `text` is that of a string.
+    pub(super) fn secret(&self, row: usize, value: &str, text: Option<&str>) -> Option<String> {
         let Rules { search, replace, .. } = self.rules;
-        let is_left = |text| replace.is_own(SECRET, text, 0..text.len()) || search.except.holds(SECRET, text);
+        let is_left = |text: &str| replace.is_own(text, 0..text.len()) || search.except.holds(row, text);
         if text.is_some_and(is_left) {
             return None;
         }
-        let shows_value = !matches!(replace.act(SECRET), Act::Partial) || text.is_some();
-        let written = shows_value.then(|| replace.written(SECRET, value, search)).flatten();
-        Some(written.unwrap_or_else(|| DETECTORS[SECRET].tag.to_owned()))
+        let shows_value = !matches!(replace.act(row), Act::Partial) || text.is_some();
+        let written = shows_value.then(|| replace.written(row, value, search)).flatten();
+        Some(written.unwrap_or_else(|| DETECTORS[row].tag.to_owned()))
     }
 
     /// Where fields lie that are to go, and for which detector.
@@ -127,7 +140,7 @@ impl<'a> Rewriter<'a> {
         pruned.clear();
         prune(object, &places, &mut pruned).ok_or(Held)?;
         let look = std::mem::take(&mut self.buffers.look);
-        self.buffers.look.restart(&self.rules.search);
+        self.buffers.look.restart(&pruned, &self.rules.search);
         let result = mask(&pruned, self, out);
         self.buffers.look = look;
         if !result? {
@@ -142,34 +155,50 @@ impl<'a> Rewriter<'a> {
         &mut self.buffers.trace
     }
 
-    /// Whether a JSON key, as it stands in the text, is secret.
-    pub(super) fn is_secret(&mut self, raw: &str, has_escapes: bool) -> bool {
+    /// What a JSON key, as it stands in the text, says of its value.
+    pub(super) fn kind_of(&mut self, raw: &str, has_escapes: bool) -> Option<Kind> {
         let Search { wanted, keys, .. } = &self.rules.search;
-        if !wanted.contains(SECRET) {
-            return false;
+        let kind = |key: &str| keys.secret_before(key.as_bytes(), key.len());
+        let Buffers { unescaped, undone, .. } = &mut *self.buffers;
+        let mut key = raw;
+        if has_escapes {
+            unescaped.clear();
+            json::unescape_into(raw, unescaped)?;
+            key = unescaped;
         }
-        if !has_escapes {
-            return keys.secret_before(raw.as_bytes(), raw.len()).is_some();
-        }
-        let key = &mut self.buffers.unescaped;
-        key.clear();
-        json::unescape_into(raw, key).is_some() && keys.secret_before(key.as_bytes(), key.len()).is_some()
+        // One that is wrapped too deep holds the record back when it is masked as a text.
+        let is_wrapped = wrappings::is_in(key) && undone.undo(key).unwrap_or(false);
+        let layers = if is_wrapped { undone.layers() } else { 0 };
+        let found = kind(key).or_else(|| (0..layers).find_map(|layer| kind(undone.text(layer))));
+        found.filter(|kind| wanted.contains(row_of(*kind)))
     }
 
-    /// The first place in `start..end` of `text` from which on an object must be examined.
-    pub(super) fn place(&mut self, text: &str, start: usize, end: usize) -> Option<usize> {
+    /// Which detector finds just the value in `start..end` of `text`, of which it sees what begins at `key` too.
+    pub(super) fn whole(&mut self, text: &str, key: usize, start: usize, end: usize) -> Result<Option<usize>, Held> {
+        let Search { wanted, .. } = self.rules.search;
+        let Buffers { found, undone, .. } = &mut *self.buffers;
+        let spans = found.search_through(&text[key..end], "", Signs::all(wanted), &self.rules.search, undone)?;
+        let is_whole = |span: &&Span| (key + span.start, key + span.end) == (start, end);
+        Ok(spans.iter().find(is_whole).map(|span| span.row))
+    }
+
+    /// The first place in `start..end` of the chunk from which on an object must be examined.
+    pub(super) fn place(&mut self, start: usize, end: usize) -> Option<usize> {
         if self.rules.rules.is_empty() {
-            return self.buffers.look.place(text, start, end, &self.rules.search);
+            return self.buffers.look.place(start, end);
         }
         (start < end).then_some(start)
     }
 
-    /// Whether `start..end` of `text`, a number or the inside of a JSON string, must be examined.
-    pub(super) fn look(&mut self, text: &str, start: usize, end: usize) -> bool {
+    /// Whether `start..end` of the chunk, a number or the inside of a JSON string, must be examined. `is_near`: also for what
+    /// words tell.
+    pub(super) fn look(&mut self, start: usize, end: usize, is_near: bool) -> bool {
         let Rules { search, rules, .. } = self.rules;
-        let signs = self.buffers.look.within(text, start, end, search);
-        self.set = set_of(signs, search.wanted);
-        !self.set.is_empty() || !rules.is_empty()
+        self.signs = seen(self.buffers.look.within(start, end), search.wanted);
+        if is_near {
+            self.signs.set = self.signs.set.union(search.told());
+        }
+        !self.signs.set.is_empty() || !rules.is_empty()
     }
 
     /// A JSON string's inside with escapes undone and masked; `None`: nothing to mask.
@@ -179,6 +208,8 @@ impl<'a> Rewriter<'a> {
         let unescaped = json::unescape_into(raw, &mut text);
         self.buffers.unescaped = text;
         unescaped.ok_or(Held)?;
+        // The look saw escapes, but not what they mean.
+        self.signs.escapes = true;
         self.rewrite(None, before)
     }
 
@@ -190,7 +221,7 @@ impl<'a> Rewriter<'a> {
     /// Appends a line of plain text to `out`, masked, where `signs` were seen in it. `false`: nothing to mask, `out` is as
     /// it was.
     pub(super) fn line(&mut self, text: &str, signs: Signs, out: &mut String) -> Result<bool, Held> {
-        self.set = set_of(signs, self.rules.search.wanted);
+        self.signs = seen(signs, self.rules.search.wanted);
         let Some(masked) = self.plain(text, "")? else { return Ok(false) };
         let at = out.len();
         out.push_str(masked);
@@ -207,11 +238,12 @@ impl<'a> Rewriter<'a> {
         note.trace.begin();
         self.single = None;
         let is_ruled = apply_rules(rules, text, ruled, spare, &mut note)?;
-        let (text, set) = if is_ruled { (ruled.as_str(), search.wanted) } else { (text, self.set) };
-        found.search_through(text, before, set, search, undone);
+        let unknown = Signs::all(search.wanted);
+        let (text, signs) = if is_ruled { (ruled.as_str(), unknown) } else { (text, self.signs) };
+        found.search_through(text, before, signs, search, undone)?;
         let spans = note.others(found, text);
         if spans.is_empty() {
-            let Some(row) = hidden(text, &note, found, spare, masked)? else {
+            let Some(row) = hidden(text, &note, (found, undone), spare, masked)? else {
                 return Ok(is_ruled.then_some(self.buffers.ruled.as_str()));
             };
             return Ok(Some(note.whole(row, text.len())));
@@ -223,10 +255,11 @@ impl<'a> Rewriter<'a> {
         }
         self.single = whole;
         for _ in 0..MOST_ROUNDS {
-            found.search_through(masked, before, search.wanted, search, undone);
+            let signs = seen(search.signs_in(masked, before), search.wanted);
+            found.search_through(masked, before, signs, search, undone)?;
             let spans = note.others(found, masked);
             if spans.is_empty() {
-                let Some(row) = hidden(masked, &note, found, spare, ruled)? else {
+                let Some(row) = hidden(masked, &note, (found, undone), spare, ruled)? else {
                     return Ok(Some(&self.buffers.masked));
                 };
                 self.single = None;
@@ -237,6 +270,15 @@ impl<'a> Rewriter<'a> {
             std::mem::swap(masked, spare);
         }
         Err(Held)
+    }
+}
+
+/// Which detector masks the values of such names.
+pub(super) fn row_of(kind: Kind) -> usize {
+    match kind {
+        Kind::Personal => *PERSONAL,
+        Kind::Random => *RANDOM,
+        Kind::Value | Kind::List => SECRET,
     }
 }
 
@@ -259,7 +301,7 @@ struct Note<'a> {
 impl Note<'_> {
     /// What was found, less what was written here before.
     fn others<'f>(&self, found: &'f mut Found, text: &str) -> &'f [Span] {
-        found.only(|span| !self.replace.is_own(span.row, text, span.start..span.end))
+        found.only(|span| !self.replace.is_own(text, span.start..span.end))
     }
 
     fn count(&mut self, row: usize) {
@@ -315,9 +357,9 @@ impl Drops {
     }
 }
 
-/// What may find something where `signs` were seen.
-const fn set_of(signs: Signs, wanted: Set) -> Set {
-    if signs.escapes { wanted } else { signs.set }
+/// What was seen, as it is to be searched: behind wrappings may be anything.
+const fn seen(signs: Signs, wanted: Set) -> Signs {
+    if signs.escapes { Signs::all(wanted) } else { signs }
 }
 
 /// The detector that finds something in a text only after further levels of its escapes are undone: where, cannot be
@@ -325,20 +367,19 @@ const fn set_of(signs: Signs, wanted: Set) -> Set {
 fn hidden(
     text: &str,
     note: &Note<'_>,
-    found: &mut Found,
+    (found, undone): (&mut Found, &mut Undone),
     level: &mut String,
     deeper: &mut String,
 ) -> Result<Option<usize>, Held> {
-    let has_escapes = |text: &str| ESCAPES.find(text.as_bytes()).is_some();
-    if !has_escapes(text) || !undo_level(text, level) {
+    if !has_units(text) || !undo_level(text, level) {
         return Ok(None);
     }
     for _ in 0..MOST_LEVELS {
-        found.search(level, "", note.search.wanted, note.search);
+        found.search_through(level, "", Signs::all(note.search.wanted), note.search, undone)?;
         if let Some(first) = note.others(found, level).first() {
             return Ok(Some(first.row));
         }
-        if !has_escapes(level) || !undo_level(level, deeper) {
+        if !has_units(level) || !undo_level(level, deeper) {
             return Ok(None);
         }
         std::mem::swap(level, deeper);

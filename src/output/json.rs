@@ -13,14 +13,51 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// Appends `text` as the inside of a JSON string (RFC 8259 section 7), without the quotes around it.
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    loop {
-        let plain = plain_run(rest);
-        out.extend_from_slice(&rest[..plain]);
-        let Some(&byte) = rest.get(plain) else { return };
-        push_escaped(byte, out);
-        rest = &rest[plain + 1..];
+    escape_bytes(text.as_bytes(), out);
+}
+
+/// The same for UTF-8 of which nobody made a `str`.
+pub(super) fn escape_bytes(mut text: &[u8], out: &mut Vec<u8>) {
+    while text.len() >= 8 {
+        let taken = escape_quoted(&text[..text.len().min(BLOCK)], out);
+        text = &text[taken..];
+        if let [byte @ 0..0x20, rest @ ..] = text {
+            push_escaped(*byte, out);
+            text = rest;
+        }
     }
+    for &byte in text {
+        if is_special(byte) { push_escaped(byte, out) } else { out.push(byte) }
+    }
+}
+
+/// So many bytes are escaped into room that is made at once: what is made and not used must not grow with the text.
+const BLOCK: usize = 512;
+
+/// Quotes, backslashes and what is between them, eight bytes at a step. Stops before the first control character and before
+/// the last seven bytes; how much of `text` it took.
+fn escape_quoted(text: &[u8], out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    // Enough if all were quotes, and eight bytes can be written wherever one can.
+    out.resize(start + text.len() * 2 + 8, 0);
+    let room = &mut out[start..];
+    let (mut taken, mut written) = (0, 0);
+    while let Some(eight) = text[taken..].first_chunk::<8>()
+        && let Some(place) = room[written..].first_chunk_mut::<8>()
+    {
+        // All eight are written, and what comes next over those that were too many.
+        *place = *eight;
+        let plain = plain_bytes(u64::from_le_bytes(*eight));
+        (taken, written) = (taken + plain, written + plain);
+        if plain == 8 {
+            continue;
+        }
+        let byte @ (b'"' | b'\\') = text[taken] else { break };
+        room[written..written + 2].copy_from_slice(&[b'\\', byte]);
+        (taken, written) = (taken + 1, written + 2);
+    }
+    out.truncate(start + written);
+    taken
 }
 
 /// Appends `text` as a JSON string.
@@ -44,24 +81,21 @@ pub(super) fn strings<'t>(members: impl Iterator<Item = (&'t str, &'t str)>, out
     out.push(b'}');
 }
 
-/// How many first bytes stand for themselves inside a JSON string. Looks at eight bytes at a time: a byte equal to
-/// `x` is zero after xor with `x`, and the subtraction then borrows into its high bit. A borrow can raise a false
-/// alarm only in a byte after a true one, and the first alarm is the one that is taken.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (EACH * u64::from(b'"'));
-        let backslash = word ^ (EACH * u64::from(b'\\'));
-        let alarm = quote.wrapping_sub(EACH) & !quote
-            | backslash.wrapping_sub(EACH) & !backslash
-            | word.wrapping_sub(EACH * 0x20) & !word;
-        if alarm & HIGH != 0 {
-            return index * 8 + (alarm & HIGH).trailing_zeros() as usize / 8;
-        }
-    }
-    let special = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-    words.len() * 8 + special.unwrap_or(tail.len())
+/// How many of eight bytes, from the lowest, stand for themselves inside a JSON string. A byte equal to `x` is zero after
+/// xor with `x`, and the subtraction then borrows into its high bit. A borrow can raise a false alarm only in a byte after
+/// a true one, and the first alarm is the one that is taken.
+const fn plain_bytes(word: u64) -> usize {
+    let quote = word ^ (EACH * b'"' as u64);
+    let backslash = word ^ (EACH * b'\\' as u64);
+    let alarm = quote.wrapping_sub(EACH) & !quote
+        | backslash.wrapping_sub(EACH) & !backslash
+        | word.wrapping_sub(EACH * 0x20) & !word;
+    // Without any alarm there are 64 zeros.
+    (alarm & HIGH).trailing_zeros() as usize / 8
+}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
 fn push_escaped(byte: u8, out: &mut Vec<u8>) {
@@ -106,12 +140,17 @@ pub(super) fn integer(value: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends the low `digits` decimal digits of `value`, with leading zeros.
-pub(super) fn padded(value: u64, digits: u32, out: &mut Vec<u8>) {
-    let mut unit = 10_u64.pow(digits);
-    for _ in 0..digits {
-        let above = value % unit;
-        unit /= 10;
-        out.push(b'0' + (above / unit) as u8);
+pub(super) fn padded(value: u64, digits: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + digits, b'0');
+    put_digits(value, &mut out[start..]);
+}
+
+/// Fills `place` with the low decimal digits of `value`, with leading zeros.
+pub(super) fn put_digits(mut value: u64, place: &mut [u8]) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
     }
 }
 
@@ -180,10 +219,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_back(text in any::<String>()) {
-            let mut out = Vec::new();
-            string(&text, &mut out);
-            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        fn any_text_is_read_back(text in any::<String>(), special in "[\"\\\\a-z\u{e9}]{0,60}", rare in "[\"\\\\a-z\n\u{1}]{0,1200}") {
+            for text in [text, special, rare] {
+                let mut out = b"before".to_vec();
+                string(&text, &mut out);
+                prop_assert_eq!(serde_json::from_slice::<String>(&out[6..]).unwrap(), text);
+            }
         }
 
         #[test]

@@ -51,6 +51,11 @@ impl Renderer {
         self.fixed.render(fields, self.format);
     }
 
+    /// The chunk's fixed fields as they stand in a record that uses none of their names itself.
+    pub(super) fn fixed(&self) -> &[u8] {
+        &self.fixed.bytes
+    }
+
     /// Appends the record, without an end of line.
     pub(super) fn push(&mut self, one: &MaskedRecord<'_>, out: &mut Vec<u8>) {
         match self.format {
@@ -120,9 +125,7 @@ impl Fixed {
                 json::string(value, &mut self.node);
                 continue;
             }
-            self.bytes.extend_from_slice(b",\"");
-            self.bytes.extend_from_slice(key.name().as_bytes());
-            self.bytes.extend_from_slice(b"\":");
+            self.bytes.extend_from_slice(member(*key).as_bytes());
             json::string(value, &mut self.bytes);
             self.ends.push((*key, self.bytes.len()));
             self.keys.insert(*key);
@@ -139,8 +142,7 @@ impl Fixed {
             let field = &self.bytes[start..*end];
             start = *end;
             if push_name(one, *key, out) {
-                // Past the comma, the quotes around the name, and the colon.
-                out.extend_from_slice(&field[key.name().len() + 4..]);
+                out.extend_from_slice(&field[member(*key).len()..]);
             }
         }
     }
@@ -169,11 +171,30 @@ fn push_payload(one: &MaskedRecord<'_>, out: &mut Vec<u8>) {
 /// Appends `,"name":` for a field of ours; `false` and nothing where the application's own stands for it.
 fn push_name(one: &MaskedRecord<'_>, key: Key, out: &mut Vec<u8>) -> bool {
     let Some(prefix) = prefix(one, key) else { return false };
+    if prefix.is_empty() {
+        out.extend_from_slice(member(key).as_bytes());
+        return true;
+    }
     out.extend_from_slice(b",\"");
     out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(key.name().as_bytes());
     out.extend_from_slice(b"\":");
     true
+}
+
+/// What a member of that name begins with, to be copied at once.
+const fn member(key: Key) -> &'static str {
+    match key {
+        Key::Time => ",\"time\":",
+        Key::Timestamp => ",\"@timestamp\":",
+        Key::Level => ",\"level\":",
+        Key::ContainerName => ",\"container_name\":",
+        Key::ServiceName => ",\"service_name\":",
+        Key::HostName => ",\"host_name\":",
+        Key::SourceName => ",\"source_name\":",
+        Key::Stream => ",\"stream\":",
+        Key::Filename => ",\"filename\":",
+    }
 }
 
 /// What stands before our name of a field in a flat record; `None` where the field is not to be written.

@@ -2,55 +2,60 @@
 
 use jiff::tz::TimeZone;
 
-use super::json::padded;
+use super::json::put_digits;
 
-const DAY_NS: i64 = 86_400_000_000_000;
-/// `2026-11-22T`.
-const DATE_LEN: usize = 11;
+const SECOND_NS: i64 = 1_000_000_000;
+const DAY_S: i64 = 86_400;
+/// Where the digits of the time of day and of the fraction stand in `2026-11-22T13:47:34.123456789Z`.
+const HOURS: usize = 11;
+const MINUTES: usize = 14;
+const SECONDS: usize = 17;
+const FRACTION: usize = 20;
 
-/// Writes times; keeps the date of the last one, since neighbours share it.
+/// Writes times; keeps the last one, since neighbours share its day and often its second.
 #[derive(Debug)]
 pub(super) struct Stamp {
-    day: i64,
-    date: [u8; DATE_LEN],
+    /// Since 1970, of what `text` holds.
+    second: i64,
+    text: [u8; 30],
 }
 
 impl Default for Stamp {
     fn default() -> Self {
-        Self { day: 0, date: *b"1970-01-01T" }
+        Self { second: 0, text: *b"1970-01-01T00:00:00.000000000Z" }
     }
 }
 
 impl Stamp {
     /// Appends `2026-11-22T13:47:34.123456789Z`.
     pub(super) fn push(&mut self, ns: i64, out: &mut Vec<u8>) {
-        let day = ns.div_euclid(DAY_NS);
-        if day != self.day {
-            self.turn_to(day);
+        let second = ns.div_euclid(SECOND_NS);
+        if second != self.second {
+            self.turn_to(second);
         }
-        out.extend_from_slice(&self.date);
-        let within = ns.rem_euclid(DAY_NS).unsigned_abs();
-        let seconds = within / 1_000_000_000;
-        padded(seconds / 3600, 2, out);
-        out.push(b':');
-        padded(seconds / 60 % 60, 2, out);
-        out.push(b':');
-        padded(seconds % 60, 2, out);
-        out.push(b'.');
-        padded(within % 1_000_000_000, 9, out);
-        out.push(b'Z');
+        put_digits(ns.rem_euclid(SECOND_NS).unsigned_abs(), &mut self.text[FRACTION..FRACTION + 9]);
+        out.extend_from_slice(&self.text);
     }
 
-    fn turn_to(&mut self, day: i64) {
-        let start = jiff::Timestamp::from_second(day * 86_400).expect("64 bits of ns are the years 1677 to 2262");
-        let date = start.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT").to_string();
-        self.date.copy_from_slice(date.as_bytes());
-        self.day = day;
+    fn turn_to(&mut self, second: i64) {
+        let day = second.div_euclid(DAY_S);
+        if day != self.second.div_euclid(DAY_S) {
+            let start = jiff::Timestamp::from_second(day * DAY_S).expect("64 bits of ns are the years 1677 to 2262");
+            let date = start.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+            self.text[..date.len()].copy_from_slice(date.as_bytes());
+        }
+        let of_day = second.rem_euclid(DAY_S).unsigned_abs();
+        put_digits(of_day / 3600, &mut self.text[HOURS..HOURS + 2]);
+        put_digits(of_day / 60 % 60, &mut self.text[MINUTES..MINUTES + 2]);
+        put_digits(of_day % 60, &mut self.text[SECONDS..SECONDS + 2]);
+        self.second = second;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -70,5 +75,26 @@ mod tests {
             stamp.push(ns, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
+    }
+
+    proptest! {
+        /// The kept second and day must never show in another time.
+        #[test]
+        fn times_are_written_as_jiff_does(start in any::<i64>(), steps in prop::collection::vec(step(), 1..20)) {
+            let mut stamp = Stamp::default();
+            let mut ns = start;
+            for step in steps {
+                ns = ns.wrapping_add(step);
+                let mut out = Vec::new();
+                stamp.push(ns, &mut out);
+                let wanted = jiff::Timestamp::from_nanosecond(i128::from(ns)).unwrap();
+                prop_assert_eq!(String::from_utf8(out).unwrap(), format!("{wanted:.9}"));
+            }
+        }
+    }
+
+    /// Within the second, over to the next, over a day, anywhere.
+    fn step() -> impl Strategy<Value = i64> {
+        prop_oneof![Just(1), Just(SECOND_NS), -DAY_S * SECOND_NS..DAY_S * SECOND_NS, any::<i64>()]
     }
 }

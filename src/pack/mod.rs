@@ -1,6 +1,8 @@
 //! When a batch is closed, and how small it gets. Knows neither formats nor destinations.
 
 mod gzip;
+#[cfg(feature = "isal")]
+mod isal;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,8 @@ use crate::base::fault::Fault;
 use crate::base::quantity::{self, Size};
 
 use gzip::Gzip;
+#[cfg(feature = "isal")]
+use isal::Isal;
 
 /// When a batch is closed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -86,6 +90,8 @@ struct Open {
 enum Body {
     Plain(Vec<u8>),
     Gzip(Box<Gzip>),
+    #[cfg(feature = "isal")]
+    Isal(Isal),
 }
 
 impl Packer {
@@ -94,6 +100,8 @@ impl Packer {
     pub fn new(config: &Config, head: &'static [u8], separator: &'static [u8], tail: &'static [u8]) -> Self {
         let body = match config.gzip_level {
             0 => Body::Plain(Vec::new()),
+            #[cfg(feature = "isal")]
+            1 => Body::Isal(Isal::default()),
             level => Body::Gzip(Box::new(Gzip::new(level))),
         };
         Self {
@@ -152,7 +160,7 @@ impl Packer {
     /// watermarks to move.
     pub fn seal(&mut self) -> Option<Batch> {
         let Open { mut raw_len, items, spans, unsure, .. } = self.open.take()?;
-        let gzip = items > 0 && matches!(self.body, Body::Gzip(_));
+        let gzip = items > 0 && !matches!(self.body, Body::Plain(_));
         let body = if items > 0 {
             self.body.push(self.tail);
             raw_len += self.tail.len() as u64;
@@ -169,6 +177,8 @@ impl Body {
         match self {
             Self::Plain(body) => body.extend_from_slice(bytes),
             Self::Gzip(gzip) => gzip.push(bytes),
+            #[cfg(feature = "isal")]
+            Self::Isal(isal) => isal.push(bytes),
         }
     }
 
@@ -176,6 +186,8 @@ impl Body {
         match self {
             Self::Plain(body) => mem::take(body),
             Self::Gzip(gzip) => gzip.finish(),
+            #[cfg(feature = "isal")]
+            Self::Isal(isal) => isal.finish(),
         }
     }
 }

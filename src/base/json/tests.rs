@@ -161,6 +161,24 @@ proptest! {
         prop_assert!(serde_agrees(&text));
     }
 
+    /// Names, values and their order, and nothing between them.
+    #[test]
+    fn members_are_those_of_serde(
+        values in prop::collection::vec((any::<String>(), almost_json(), "[ \t\n]{0,2}"), 0..6),
+    ) {
+        let written = |(name, value, space): &(String, String, String)| {
+            format!("{space}{}{space}:{space}{value}{space}", serde_json::to_string(name).unwrap())
+        };
+        let text = format!(" {{{}}} ", values.iter().map(written).collect::<Vec<_>>().join(","));
+        let mut walk = members(&text);
+        let ours: Vec<_> = walk.by_ref().map(|one| (unescape(&text[one.key]).into_owned(), &text[one.value])).collect();
+        prop_assert!(walk.is_whole());
+        prop_assert_eq!(&ours, &values.iter().map(|(name, value, _)| (name.clone(), value.as_str())).collect::<Vec<_>>());
+        let ours: serde_json::Map<_, _> =
+            ours.into_iter().map(|(name, value)| (name, serde_json::from_str(value).unwrap())).collect();
+        prop_assert_eq!(Value::Object(ours), serde_json::from_str::<Value>(&text).unwrap());
+    }
+
     #[test]
     fn damaged_objects_fail_as_with_serde(
         text in almost_json(),

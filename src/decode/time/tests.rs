@@ -204,6 +204,49 @@ proptest! {
     }
 
     #[test]
+    fn access_logs_agree_with_jiff(second in 0_i64..9_000_000_000, offset_minutes in -839_i32..840, user in "[a-z-]{1,8}") {
+        let offset = Offset::from_seconds(offset_minutes * 60).unwrap();
+        let moment = jiff::Timestamp::from_second(second).unwrap();
+        let written = moment.to_zoned(offset.to_time_zone()).strftime("%d/%b/%Y:%H:%M:%S %z").to_string();
+        let line = format!("203.0.113.9 - {user} [{written}] \"GET / HTTP/1.1\" 200 5");
+        let found = find(line.as_bytes(), REFERENCE_MS).unwrap();
+        prop_assert!(found.is_access && found.stamp.zoned && found.stamp.digits == 0, "{}", &line);
+        prop_assert_eq!(&line[found.start..found.end], &written);
+        prop_assert_eq!(i128::from(found.stamp.ns), moment.as_nanosecond(), "{}", &line);
+    }
+
+    /// Syslog leaves out the year: that of the latest such day which is not ahead.
+    #[test]
+    fn syslog_agrees_with_jiff(reference in 100_000_000_i64..9_000_000_000, ago in 0_i64..360 * 86_400) {
+        let moment = jiff::Timestamp::from_second(reference - ago).unwrap();
+        let written = moment.to_zoned(TimeZone::UTC).strftime("%b %e %H:%M:%S").to_string();
+        let line = format!("{written} host sshd[7]: x");
+        let found = find(line.as_bytes(), reference * 1000).unwrap();
+        prop_assert_eq!(&line[found.start..found.end], &written);
+        prop_assert_eq!(i128::from(found.stamp.ns), moment.as_nanosecond(), "{}", &line);
+    }
+
+    #[test]
+    fn unix_numbers_agree_with_jiff(ns in 1_000_000_000_000_000_000_i64.., unit in 0_u32..4, fraction in 0_usize..10) {
+        let unit_ns = 1000_i64.pow(unit);
+        let whole = ns / unit_ns;
+        let digits_within = unit as usize * 3;
+        let rest = &format!("{:0digits_within$}", ns % unit_ns)[..fraction.min(digits_within)];
+        let text = if rest.is_empty() { whole.to_string() } else { format!("{whole}.{rest}") };
+        let theirs = match unit {
+            0 => jiff::Timestamp::from_nanosecond(whole.into()),
+            1 => jiff::Timestamp::from_microsecond(whole),
+            2 => jiff::Timestamp::from_millisecond(whole),
+            _ => jiff::Timestamp::from_second(whole),
+        };
+        let kept = rest.parse::<i128>().unwrap_or(0) * 10_i128.pow((digits_within - rest.len()) as u32);
+        let ours = number(&text).unwrap();
+        prop_assert_eq!(i128::from(ours.ns), theirs.unwrap().as_nanosecond() + kept, "{}", &text);
+        prop_assert!(ours.zoned);
+        prop_assert_eq!(usize::from(ours.digits), 9 - digits_within + rest.len());
+    }
+
+    #[test]
     fn nothing_panics(line in "[ \\[<>|\"0-9:.,TZ+/IWa-c\\x1b-]{0,60}", any in any::<Vec<u8>>(), reference in any::<i64>()) {
         let _ = (find(line.as_bytes(), reference), find(&any, reference), whole(&line, reference), number(&line));
     }

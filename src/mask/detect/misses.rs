@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{DETECTORS, Finder, Found};
-use crate::mask::keys::Keys;
+use super::form::Judge;
+use super::{DETECTORS, Finder};
 
 /// What has a detector's form but not its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,10 @@ const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 /// How many bytes around a number tell whether it is a part of something longer.
 const AROUND: usize = 8;
 
-/// Numbers that were cards if their last digit were another.
-pub(super) fn cards(text: &str, row: usize, keys: &Keys, visit: &mut dyn FnMut(Miss)) {
+/// Numbers that were cards, of that row, if their last digit were another.
+pub(super) fn cards(text: &str, row: usize, visit: &mut dyn FnMut(Miss)) {
     let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    let Finder::Number { judge, .. } = DETECTORS[row].finder else { return };
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|offset| at + offset) {
@@ -48,20 +49,19 @@ pub(super) fn cards(text: &str, row: usize, keys: &Keys, visit: &mut dyn FnMut(M
         at = start + length;
         let end = start + text[start..at].trim_end_matches([' ', '-']).len();
         let digits = bytes[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
-        if CARD_DIGITS.contains(&digits) && is_card_but_for_its_end(text, start..end, row, keys) {
+        if CARD_DIGITS.contains(&digits) && is_card_but_for_its_end(text, start..end, judge) {
             visit(Miss { row, at: start..end, why: Why::Check });
         }
     }
 }
 
-fn is_card_but_for_its_end(text: &str, at: Range<usize>, row: usize, keys: &Keys) -> bool {
-    let Finder::Own { find, .. } = DETECTORS[row].finder else { return false };
+fn is_card_but_for_its_end(text: &str, at: Range<usize>, judge: Judge) -> bool {
     let (from, to) = (boundary(text, at.start.saturating_sub(AROUND)), boundary(text, at.end + AROUND));
     let is_card = |end: char| {
-        let mut found = Found::default();
         let other = format!("{}{end}{}", &text[from..at.end - 1], &text[at.end..to]);
-        find(&other, keys, &mut found);
-        found.covers(&(at.start - from..at.end - from))
+        let (begin, digits) = (at.start - from, other[at.start - from..].bytes());
+        let first = begin + digits.take_while(u8::is_ascii_digit).count();
+        judge(other.as_bytes(), begin, first).is_some_and(|card| (card.begin, card.end) == (begin, at.end - from))
     };
     let own = text[..at.end].chars().next_back();
     !own.is_some_and(is_card) && ('0'..='9').any(is_card)

@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ring::hmac;
 
-/// Hexadecimal digits of a pseudonym, 64 bits: among a thousand million values two share one with a chance of 3 %.
-pub(super) const TOKEN_DIGITS: usize = 16;
+use crate::mask::detect::pseudonym::DIGITS;
 
 /// The first octet of what stands for an IPv4 address: 240.0.0.0/4 is reserved (RFC 1112, 4) and used by nobody.
 const RESERVED_OCTET: u8 = 240;
@@ -35,7 +34,7 @@ impl Key {
 
     /// The first 64 bits of the HMAC of `name:value`, in hexadecimal digits.
     pub(super) fn token(&self, name: &str, value: &str, out: &mut String) {
-        for byte in &self.sign(name, value.as_bytes())[..TOKEN_DIGITS / 2] {
+        for byte in &self.sign(name, value.as_bytes())[..DIGITS / 2] {
             out.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
         }
     }

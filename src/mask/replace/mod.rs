@@ -12,8 +12,8 @@ use std::ops::Range;
 pub use config::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub(super) use prune::prune;
 
-use super::detect::{DETECTORS, Detector, Finder, Group, Search, Span, passes_luhn};
-use keyed::{Key, TOKEN_DIGITS, is_own_ipv4, is_own_ipv6};
+use super::detect::{DETECTORS, Detector, Finder, Group, Judge, Search, Span, passes_luhn, pseudonym};
+use keyed::{Key, is_own_ipv4, is_own_ipv6};
 use value::{Value, partial_email};
 
 /// A partly shown value begins with it.
@@ -103,22 +103,19 @@ impl Replace {
         is_number.then(|| format!("{sign}{digits}"))
     }
 
-    /// Whether what a row found at `at` of `text` was written here.
-    pub(super) fn is_own(&self, row: usize, text: &str, at: Range<usize>) -> bool {
-        if self.acts.is_empty() {
-            return false;
-        }
+    /// Whether what was found at `at` of `text` was written here, for whatever row: another may find it again.
+    pub(super) fn is_own(&self, text: &str, at: Range<usize>) -> bool {
         let value = &text[at.clone()];
-        let is_its_own = match self.act(row) {
+        let is_written = |(row, act): (usize, &Act)| match act {
             Act::Text(fixed) => within(text, fixed, &at),
-            Act::Partial => is_partial(value),
+            Act::Partial => is_partial(value, is_email(row)),
             Act::Prefix => match value.parse::<Ipv4Addr>() {
                 Ok(address) => is_own_ipv4(address),
                 Err(_) => value.parse::<Ipv6Addr>().is_ok_and(is_own_ipv6),
             },
             _ => false,
         };
-        is_its_own || self.is_in_token(text, &at)
+        self.acts.iter().enumerate().any(is_written) || self.is_in_token(text, &at)
     }
 
     /// Whether `at` lies in a token, of any row and any key.
@@ -132,7 +129,7 @@ impl Replace {
         let of_tokens = self.acts.iter().enumerate().filter(|(_, act)| **act == Act::Pseudonym);
         of_tokens.map(|(row, _)| DETECTORS[row].name).any(|name| {
             stretch.match_indices(name).any(|(start, _)| {
-                let length = token_length(&stretch[start + name.len()..]);
+                let length = pseudonym::length(&stretch.as_bytes()[start + name.len()..]);
                 length.is_some_and(|length| start <= wanted.start && wanted.end <= start + name.len() + length)
             })
         })
@@ -159,21 +156,6 @@ fn is_email(row: usize) -> bool {
     DETECTORS[row].name == "email"
 }
 
-/// The length of `:k2:` or `:` and a token's digits, which no digit or letter follows.
-fn token_length(rest: &str) -> Option<usize> {
-    let digits_of = |text: &str| {
-        let length = text.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
-        let ends = text.as_bytes().get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        (length == TOKEN_DIGITS && ends).then_some(length)
-    };
-    let after = rest.strip_prefix(':')?;
-    if let Some(length) = digits_of(after) {
-        return Some(1 + length);
-    }
-    let (id, after) = after.split_once(':')?;
-    digits_of(after).map(|length| 2 + id.len() + length)
-}
-
 /// Whether `at` lies within any place at which `text` has `fixed`.
 fn within(text: &str, fixed: &str, at: &Range<usize>) -> bool {
     let from = at.end.saturating_sub(fixed.len());
@@ -183,23 +165,26 @@ fn within(text: &str, fixed: &str, at: &Range<usize>) -> bool {
 /// `i***@example.com`, `****4242`. `None`: too little would stay hidden.
 fn partial(value: &Value<'_>) -> Option<String> {
     if value.is_email() {
-        return partial_email(value.text());
+        return partial_email(value.text(), value.at_sign());
     }
     let is_counted = |one: &char| one.is_alphanumeric();
     let count = value.text().chars().filter(is_counted).count();
     let shown = |text: &str| text.chars().filter(is_counted).skip(count - SHOWN).collect::<String>();
-    let is_free = value.group() != Group::Network && count >= SHOWN + LEAST_HIDDEN;
-    is_free.then(|| format!("{HIDDEN}{}", shown(value.text())))
+    let is_whole = value.group() == Group::Network || matches!(value.name(), "personal" | "private_key");
+    (!is_whole && count >= SHOWN + LEAST_HIDDEN).then(|| format!("{HIDDEN}{}", shown(value.text())))
 }
 
-/// Whether a value is what [`partial`] writes.
-fn is_partial(value: &str) -> bool {
-    if let Some(shown) = value.strip_prefix(HIDDEN) {
+/// Whether a value is what [`partial`] writes, of an e-mail address or of something else.
+fn is_partial(value: &str, of_email: bool) -> bool {
+    if !of_email {
+        let shown = value.strip_prefix(HIDDEN).unwrap_or_default();
         return shown.chars().count() == SHOWN && shown.chars().all(char::is_alphanumeric);
     }
     let mut letters = value.chars();
-    letters.next().is_some_and(char::is_alphanumeric)
-        && letters.as_str().strip_prefix("***").is_some_and(|rest| rest.starts_with('@') || rest.starts_with("%40"))
+    let first = letters.next();
+    let rest = if first == Some('*') { value } else { letters.as_str() };
+    first.is_some_and(|one| one == '*' || one.is_alphanumeric())
+        && rest.strip_prefix("***").is_some_and(|rest| rest.starts_with('@') || rest.starts_with("%40"))
 }
 
 /// Other digits that no detector finds and whose check digit is wrong.
@@ -213,9 +198,19 @@ fn formatted(key: &Key, value: &Value<'_>, search: &Search) -> Option<String> {
 }
 
 fn passes_check(detector: &Detector, value: &str) -> bool {
-    let plain = value.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
+    let plain = || value.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
     match detector.finder {
-        Finder::Form { check, .. } => check(&plain.collect::<Vec<u8>>()),
-        _ => detector.name == "card" && passes_luhn(&plain.collect::<Vec<u8>>()),
+        Finder::Form { check, .. } => check(&plain().collect::<Vec<u8>>()),
+        Finder::Number { judge, .. } => passes_judge(judge, value.as_bytes()),
+        Finder::Word { check, .. } => check(value.as_bytes()),
+        _ => detector.name == "card" && passes_luhn(&plain().collect::<Vec<u8>>()),
     }
+}
+
+/// Whether a number of free form is one from any of its digits on.
+fn passes_judge(judge: Judge, bytes: &[u8]) -> bool {
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let starts = (0..bytes.len()).filter(|&at| is_digit(at) && (at == 0 || !is_digit(at - 1)));
+    let end = |start: usize| (start..bytes.len()).find(|&at| !is_digit(at)).unwrap_or(bytes.len());
+    starts.into_iter().any(|start| judge(bytes, start, end(start)).is_some())
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::mask::detect::{DETECTORS, Group};
-use crate::mask::escapes::undo_level;
+use crate::mask::escapes::{Undone, undo_level};
+use crate::mask::wrappings;
 
 /// As deep as escapes are followed anywhere.
 const MOST_LEVELS: usize = 8;
@@ -16,22 +17,32 @@ const LONGEST_NUMBER: usize = 6;
 pub(super) struct Value<'a> {
     row: usize,
     text: Cow<'a, str>,
+    has_at_in_url: bool,
 }
 
 impl<'a> Value<'a> {
-    /// `None`: its escapes cannot be undone, or hide something that must not be written.
+    /// `None`: its wrappings cannot be undone, or hide something that must not be written.
     pub(super) fn new(row: usize, value: &'a str) -> Option<Self> {
-        if !value.contains('\\') {
-            return Some(Self { row, text: Cow::Borrowed(value) });
+        let has_at_in_url = value.contains("%40");
+        if !wrappings::is_in(value) && !value.contains('\\') {
+            return Some(Self { row, text: Cow::Borrowed(value), has_at_in_url });
         }
         let (mut text, mut next) = (value.to_owned(), String::new());
         for _ in 0..MOST_LEVELS {
             if !undo_level(&text, &mut next) {
-                return Some(Self { row, text: Cow::Owned(text) });
+                let mut undone = Undone::default();
+                let layers = undone.undo(&text).ok().map(|_| undone.layers())?;
+                let text = layers.checked_sub(1).map_or(text.as_str(), |last| undone.text(last)).to_owned();
+                return Some(Self { row, text: Cow::Owned(text), has_at_in_url });
             }
             std::mem::swap(&mut text, &mut next);
         }
         None
+    }
+
+    /// How its `@` is written.
+    pub(super) const fn at_sign(&self) -> &'static str {
+        if self.has_at_in_url { "%40" } else { "@" }
     }
 
     pub(super) const fn row(&self) -> usize {
@@ -65,18 +76,15 @@ impl<'a> Value<'a> {
             Group::Money | Group::Ids => {
                 text.chars().filter(|one| one.is_alphanumeric()).collect::<String>().to_uppercase()
             }
-            Group::People if has_letters => text.replacen("%40", "@", 1).to_lowercase(),
+            Group::People if has_letters => text.to_lowercase(),
             Group::People => text.chars().filter(char::is_ascii_digit).collect(),
         }
     }
 }
 
 /// `i***@example.com`; of names of one or two letters, none is shown. `None`: the domain may say who it is.
-pub(super) fn partial_email(address: &str) -> Option<String> {
-    let (name, at, domain) = match address.split_once('@') {
-        Some((name, domain)) => (name, "@", domain),
-        None => address.split_once("%40").map(|(name, domain)| (name, "%40", domain))?,
-    };
+pub(super) fn partial_email(address: &str, at_sign: &str) -> Option<String> {
+    let (name, domain) = address.split_once('@')?;
     let is_plain = domain.chars().all(|one| one.is_alphanumeric() || matches!(one, '.' | '-'));
     let is_number = |label: &str| label.chars().filter(char::is_ascii_digit).count() > LONGEST_NUMBER;
     if !is_plain || domain.split('.').any(is_number) {
@@ -84,5 +92,5 @@ pub(super) fn partial_email(address: &str) -> Option<String> {
     }
     let first = name.chars().next().filter(|one| one.is_alphanumeric() && name.chars().nth(2).is_some());
     let first = first.map(String::from).unwrap_or_default();
-    Some(format!("{first}***{at}{domain}"))
+    Some(format!("{first}***{at_sign}{domain}"))
 }

@@ -1,8 +1,11 @@
 //! Every row's own examples, in every place where they can stand; and whole objects.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{default_masker, everything, hits, mask, mask_with};
-use crate::mask::Scratch;
 use crate::mask::detect::{DETECTORS, SECRET};
+use crate::mask::{Config, Masker, Scratch};
 
 /// Input and output of every example of every row.
 fn examples() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -23,15 +26,23 @@ fn all_escaped(text: &str) -> String {
 #[test]
 fn each_row_does_what_its_examples_say_in_text() {
     let masker = everything();
+    let mut wrong = Vec::new();
     for (row, from, to) in examples() {
-        assert_eq!(masker.text(from), to, "{row}: {from}");
-        assert_eq!(mask(masker, &[from]), [to], "{row}, by the look: {from}");
+        let alone = masker.text(from);
+        if alone != to {
+            wrong.push(format!("{row}: {from:?} became {alone:?}"));
+        }
+        if mask(masker, &[from]) != [alone] {
+            wrong.push(format!("{row}: {from:?} is another by the look"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn each_row_does_it_in_json_strings_keys_and_escapes() {
     let masker = everything();
+    let mut wrong = Vec::new();
     for (row, from, to) in examples() {
         for string in [quoted(from), all_escaped(from), quoted(from).replace('/', "\\/"), quoted(&format!("\n{from}"))]
         {
@@ -39,11 +50,14 @@ fn each_row_does_it_in_json_strings_keys_and_escapes() {
             let output = mask(masker, &[&line]).remove(0);
             let value: serde_json::Value = serde_json::from_str(&output).unwrap();
             let text = value["m"].as_str().unwrap().trim_start_matches('\n');
-            assert_eq!(text, to, "{row}: {line}");
+            if text != to {
+                wrong.push(format!("{row}: {line} has {text:?}"));
+            }
             assert_eq!(value["x"][0], value["m"]);
             assert!(output.starts_with(r#"{"n": 1.50,"m":"#) && output.ends_with(r#"],"é":"\u00e9"}"#), "{output}");
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -63,9 +77,9 @@ fn no_hit_spans_two_lines_and_neighbours_change_nothing() {
 #[test]
 fn masking_twice_changes_nothing() {
     let masker = everything();
-    for (row, _, to) in examples() {
-        assert_eq!(masker.text(to), to, "{row}");
-    }
+    let twice = |(row, _, to): (&str, _, &str)| (masker.text(to) != to).then(|| format!("{row}: {to}"));
+    let wrong: Vec<String> = examples().into_iter().filter_map(twice).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -136,7 +150,7 @@ fn escapes_of_json_within_strings_hide_nothing() {
         (r#"text {"m":"\u0062ob@example.com","n":1}"#, r#"text {"m":"[email]","n":1}"#),
         (r#"text {"pass\u0077ord":"hunter2","n":1}"#, r#"text {"pass\u0077ord":"[secret]","n":1}"#),
         (r#"text {"m":"{\"x\":\"bob\\u0040example.com\"}"}"#, r#"text {"m":"{\"x\":\"[email]\"}"}"#),
-        (r#"{"a":1,"m":"{\"x\":\"bob\\u005cu0040example.com\"}"}"#, r#"{"a":1,"m":"[email]"}"#),
+        (r#"{"a":1,"m":"{\"x\":\"bob\\u005cu0040example.com\"}"}"#, r#"{"a":1,"m":"{\"x\":\"[email]\"}"}"#),
         (r#"{"m":"{\"x\":\"caf\\u00e9 \\u0022q\\u0022\"}"}"#, r#"{"m":"{\"x\":\"caf\\u00e9 \\u0022q\\u0022\"}"}"#),
         (r"C:\u0041\user \u12 \u", r"C:\u0041\user \u12 \u"),
     ] {
@@ -166,6 +180,78 @@ fn escapes_of_escapes_hide_nothing_at_any_depth() {
     let mut scratch = Scratch::default();
     assert!(mask_with(masker, &[&deepest], &mut scratch).is_empty());
     assert_eq!(scratch.held, 1);
+}
+
+#[test]
+fn wrappings_hide_nothing_and_are_taken_whole() {
+    let masker = everything();
+    for (from, to) in [
+        ("?q=bob%2540example.com&x=1", "?q=[email]&x=1"),
+        ("?q=b%6Fb%40ex%61mple.com&x=%20", "?q=[email]&x=%20"),
+        ("?q=%D0%B8%D0%B2%D0%B0%D0%BD%40%D0%BF%D0%BE%D1%87%D1%82%D0%B0.%D1%80%D1%84", "?q=[email]"),
+        ("p%61ssword=hunter2 x", "p%61ssword=[secret] x"),
+        ("%7B%22password%22%3A%22hunter2%22%7D", "%7B%22password%22%3A%22[secret]%22%7D"),
+        ("<a>bob&#64;example.com</a>", "<a>[email]</a>"),
+        ("bob&#x40;example&period;com &lt;b&gt;", "[email] &lt;b&gt;"),
+        ("bob&amp;commat;example.com", "[email]"),
+        (
+            "{&quot;token&quot;:&quot;a b&quot;,&quot;n&quot;:1}",
+            "{&quot;token&quot;:&quot;[secret]&quot;,&quot;n&quot;:1}",
+        ),
+        ("bob\u{200b}@exa\u{ad}mple.com", "[email]"),
+        ("4111\u{2060}1111\u{feff}11111111", "[card]"),
+        ("４１１１１１１１１１１１１１１１ ＯＫ", "[card] ＯＫ"),
+        ("٤١١١١١١١١١١١١١١١", "[card]"),
+        ("𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏", "[card]"),
+        ("bob＠example．com", "[email]"),
+        (r"{\x22password\x22:\x22hunter2\x22}", r"{\x22password\x22:\x22[secret]\x22}"),
+        (r"bob\x40example.com\x0a", r"[email]\x0a"),
+        (r#"text {"u":"https:\/\/bob:hunter2@h\/x"}"#, r#"text {"u":"https:\/\/bob:[password]@h\/x"}"#),
+        ("bob%26%2364%3Bexample.com", "[email]"),
+        (r#"{"a%62":"x","pass%77ord":"x","m":"%41%"}"#, r#"{"a%62":"x","pass%77ord":"[secret]","m":"%41%"}"#),
+        ("100% %zz &nbsp; &unknown; a&b — «x» ✔️ %", "100% %zz &nbsp; &unknown; a&b — «x» ✔️ %"),
+    ] {
+        assert_eq!(mask(masker, &[from]), [to]);
+        assert_eq!(mask(masker, &[to]), [to], "twice");
+    }
+}
+
+#[test]
+fn base64_is_looked_into_when_the_user_wants_it() {
+    let config = Config { base64: true, ..Config::default() };
+    let masker = Masker::new(&config).unwrap();
+    let wrap = |text: &str| STANDARD.encode(text);
+    let (once, harmless) = (wrap("to bob@example.com"), wrap("nothing is in here"));
+    let deep = wrap(&wrap("password=hunter2 and more"));
+    for (from, to) in [
+        (format!("a {once} b"), "a [email] b".to_owned()),
+        (format!("/x/{once}/{harmless}"), format!("/x/[email]/{harmless}")),
+        (format!(r#"{{"m":"{deep}"}}"#), r#"{"m":"[secret]"}"#.to_owned()),
+        (format!("x={}", once.replace('=', "%3D")), "x=[email]".to_owned()),
+    ] {
+        assert_eq!(mask(&masker, &[&from]).concat(), to);
+        assert_eq!(mask(&masker, &[&to]).concat(), to, "twice");
+        assert_eq!(mask(default_masker(), &[&from]).concat(), from, "off");
+    }
+}
+
+#[test]
+fn a_private_key_that_is_logged_line_by_line_is_hidden() {
+    let body = "EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00";
+    let (begin, end) = ("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----");
+    let tag = "[private_key]";
+    for (from, to) in [
+        ([begin, body, "EXAMPLEexample00", end], [begin, tag, tag, end]),
+        ([body, body, "AB==", "ready"], [tag, tag, tag, "ready"]),
+        (["EXAMPLEexample00", end, "EXAMPLEexample00", "x"], [tag, end, "EXAMPLEexample00", "x"]),
+        (
+            [body, "started 12", "EXAMPLEexample00", "-----END CERTIFICATE-----"],
+            [tag, "started 12", "EXAMPLEexample00", "-----END CERTIFICATE-----"],
+        ),
+    ] {
+        assert_eq!(mask(default_masker(), &from), to);
+        assert_eq!(mask(default_masker(), &to), to, "twice");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod corpus;
 mod examples;
 mod policy;
 mod properties;
+mod rates;
 mod replace;
 
 use std::sync::LazyLock;

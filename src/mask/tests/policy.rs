@@ -3,7 +3,7 @@
 use super::{chunk, default_masker, hits, mask, mask_with};
 use crate::base::records::{Fields, Key, Shape};
 use crate::base::source::SourceId;
-use crate::mask::{Config, MaskedFields, Masker, Origin, Scratch};
+use crate::mask::{Config, MaskedFields, Masker, Miss, Origin, Scratch};
 
 fn config(toml: &str) -> Config {
     toml::from_str(toml).unwrap()
@@ -143,6 +143,9 @@ fn what_is_excepted_is_left_and_nothing_else() {
         ("password=test-17 password=test-x", "password=test-17 password=[secret]"),
         (r#"{"password":"test-17","pin":"test-17x"}"#, r#"{"password":"test-17","pin":"[secret]"}"#),
         ("password=info@x.ios", "password=[secret]"),
+        ("info%40x.io inf%6f&#64;x.io x@x.io%20", "info%40x.io inf%6f&#64;x.io [email]%20"),
+        ("%40 password=test%2d17 10%2e1.2.3 11%2e1.2.3", "%40 password=test%2d17 10%2e1.2.3 [ipv4]"),
+        (r#"{"phone":"test-17","fio":"test-x"}"#, r#"{"phone":"test-17","fio":"[personal]"}"#),
         (
             r#"{"user":{"mail":["a@b.io",{"n":4111111111111111,"pin":1}],"mails":"a@b.io"},"mail":"a@b.io"}"#,
             r#"{"user":{"mail":["a@b.io",{"n":4111111111111111,"pin":1}],"mails":"[email]"},"mail":"[email]"}"#,
@@ -214,6 +217,30 @@ fn places_are_told_without_values() {
     let masked = default_masker().mask(&text, &records, origin, &fields, &mut scratch);
     let places: Vec<String> = masked.places().into_iter().map(|(name, path)| format!("{name}:{path}")).collect();
     assert_eq!(places, ["card:[email].pin", "email:", "email:[email]", "email:u.m", "secret:"]);
+}
+
+#[test]
+fn near_misses_lack_their_word_or_their_check() {
+    let masker = masker(r#"detect = ["all"]"#);
+    let seen = |text: &str| {
+        let mut all = std::collections::BTreeSet::new();
+        masker.misses(text, &mut |miss: Miss| {
+            all.insert(format!("{} {:?} {}", miss.name(), miss.why, &text[miss.at.clone()]));
+        });
+        all.into_iter().collect::<Vec<_>>()
+    };
+    for (text, miss) in [
+        ("order 7707083893", "ru_inn Word 7707083893"),
+        ("ИНН 7707083894", "ru_inn Check 7707083894"),
+        ("СНИЛС 112-233-445 96", "ru_snils Check 112-233-445 96"),
+        ("ref S1234567D", "sg_nric Word S1234567D"),
+        ("to 9161234567", "phone Word 9161234567"),
+        ("pay 4111111111111112", "card Check 4111111111111112"),
+    ] {
+        assert!(seen(text).iter().any(|one| one == miss), "{text}: {:?}", seen(text));
+    }
+    assert!(seen("ИНН 7707083893").iter().all(|one| !one.starts_with("ru_inn")));
+    assert!(seen("nothing 12 of it").is_empty());
 }
 
 /// A line of a stranger must not stop the agent: each of its hits asks where it lies, and where its field begins.

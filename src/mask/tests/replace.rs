@@ -100,6 +100,85 @@ fn the_same_value_has_the_same_pseudonym_however_it_is_written() {
 }
 
 #[test]
+fn what_is_shorter_when_masked_brings_no_word_nearer() {
+    let line = r#"{"v":["phone-----BEGIN PRIVATE KEY-----",[4111111111111111,"7707083893=password"]]}"#;
+    for masker in MODES.iter().chain([crate::mask::tests::default_masker()]) {
+        let output = mask(masker, &[line]).concat();
+        assert_eq!(mask(masker, &[&output]), [output.as_str()], "twice");
+    }
+}
+
+#[test]
+fn a_pseudonym_tells_nothing_of_its_neighbours() {
+    let masker = masker("replace.all = 'pseudonym'");
+    for (from, rest) in [
+        ("call +79161234567 Bob", " Bob"),
+        (r#"{"a":["+79161234567","9161234567"]}"#, r#"","9161234567"]}"#),
+        ("inn 7707083893 7707083893, 7707083893", ""),
+        ("swift DEUTDEFF DEUTDEFF", ""),
+        ("тел 9161234567 9161234568", ""),
+    ] {
+        let output = mask(&masker, &[from]).concat();
+        assert!(output.ends_with(rest) && output != from, "{output}");
+        assert_eq!(mask(&masker, &[&output]), [output.as_str()], "twice");
+    }
+}
+
+#[test]
+fn wrapped_values_are_replaced_as_what_they_mean() {
+    let masker = masker("base64 = true\nreplace = { people = 'pseudonym', secrets = 'partial', card = 'format' }");
+    let token = mask(&masker, &["ivan@example.com"]).concat();
+    for from in ["ivan&#64;example.com", "iv%61n%2540example.com", "ivan＠example.com", r"ivan\x40example.com"] {
+        assert_eq!(mask(&masker, &[from]), [token.as_str()], "{from}");
+    }
+    for (from, to) in [
+        // Words in Base64 hold more than the value.
+        ("x aXZhbkBleGFtcGxlLmNvbQ== y", "x [email] y"),
+        ("password=hunter2hunt%65r2", "password=****ter2"),
+        ("ФИО: Иванов Иван", "ФИО: personal:"),
+        (r#"{"phone":"+7 916 123-45-67"}"#, r#"{"phone":"phone:"#),
+    ] {
+        let output = mask(&masker, &[from]).concat();
+        assert!(output.starts_with(to), "{output}");
+        assert_eq!(mask(&masker, &[&output]), [output.as_str()], "twice");
+    }
+    let output = mask(&masker, &[r#"{"card_number":"4111111111111111"}"#]).concat();
+    assert_eq!(mask(&masker, &[&output]), [output.as_str()], "twice");
+}
+
+#[test]
+fn names_and_keys_are_never_shown_in_part() {
+    check(
+        "replace.all = 'partial'",
+        &[
+            ("ФИО: Константинопольский Константин", "ФИО: [personal]"),
+            (r#"{"full_name":"Maximilianus Anna"}"#, r#"{"full_name":"[personal]"}"#),
+            ("EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00", "[private_key]"),
+            ("DE89370400440532013000", "****3000"),
+            (r#"{"phone":"+442079460958"}"#, r#"{"phone":"****0958"}"#),
+        ],
+    );
+}
+
+#[test]
+fn a_keys_last_line_is_replaced_as_its_others_are() {
+    let lines = [
+        "EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00EXAMPLEexample00",
+        "EXAMPLEexample==",
+        "-----END PRIVATE KEY-----",
+    ];
+    let text = masker("replace.private_key = { text = '***' }");
+    assert_eq!(mask(&text, &lines), ["***", "***", lines[2]]);
+    let mut scratch = Scratch::tracing();
+    assert_eq!(mask_with(&masker("replace.private_key = 'drop-record'"), &lines, &mut scratch), [lines[2]]);
+    assert_eq!(mask_with(&text, &lines, &mut scratch).len(), 3);
+    assert_eq!(scratch.buffers.trace.hits().len(), 2);
+    assert_eq!(scratch.buffers.trace.hits()[1].source, 0..lines[1].len());
+    let left = masker("except = ['regex:EXAMPLEexample==']");
+    assert_eq!(mask(&left, &lines)[1], lines[1]);
+}
+
+#[test]
 fn forms_are_kept_and_checks_fail() {
     let masker = masker("replace = { money = 'format', ids = 'format', ipv4 = 'prefix', ipv6 = 'prefix' }");
     for from in ["pay 4111-1111-1111-1111 now", "INN 7707083893", "INN 500100732259", r#"{"c":"4111111111111111"}"#] {
@@ -181,6 +260,8 @@ fn modes() -> Vec<Masker> {
         "types = 'keep'\nreplace = { all = 'partial', money = 'format', ids = 'format', ipv4 = 'prefix', ipv6 = 'prefix' }",
         "replace = { all = { text = '<x>' }, email = 'pseudonym', card = 'drop-field', url_password = 'partial' }",
         "replace = { all = 'pseudonym', email = 'drop-field', secret = 'partial' }",
+        "base64 = true\nreplace = { all = 'tag', people = 'pseudonym', phone = 'partial', card = 'format', random = { text = '***' } }",
+        "replace = { people = 'partial', personal = 'tag', money = 'format', ids = 'format', secrets = 'pseudonym' }",
     ]
     .map(masker)
     .into()

@@ -2,6 +2,7 @@
 //!
 //! Status codes and error types: elastic.co, "Bulk API"; types also as measured on 7.17, 8.19, OpenSearch 2.19, 3.6.
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -60,6 +61,9 @@ pub fn answer(response: &Response<'_>, items: usize, rewrapped: Option<usize>) -
 }
 
 fn of_items(response: &Response<'_>, sent: usize, rewrapped: Option<usize>) -> Answer {
+    if count_of_new(response.body) == Some(sent) {
+        return Answer::Whole(Verdict::Delivered);
+    }
     let Ok(body) = serde_json::from_slice::<Body<'_>>(response.body) else {
         return Answer::Whole(not_an_answer(response));
     };
@@ -74,6 +78,31 @@ fn of_items(response: &Response<'_>, sent: usize, rewrapped: Option<usize>) -> A
         settle_rewrapped(&mut verdicts, of_index);
     }
     Answer::Items(verdicts)
+}
+
+/// How many items an answer has whose items are all the same bytes, which say that a document was stored just now: what
+/// nearly all answers are. One item is parsed, the others are compared with it. `None` for any other answer.
+fn count_of_new(body: &[u8]) -> Option<usize> {
+    const BEFORE: &[u8] = b"\"items\":[";
+    let start = memmem::find(body, BEFORE)? + BEFORE.len();
+    let mut items = serde_json::Deserializer::from_slice(&body[start..]).into_iter::<&RawValue>();
+    let item = items.next()?.ok()?.get().as_bytes();
+    let mut end = start + items.byte_offset();
+    let mut count = 1;
+    while let Some((b',', rest)) = body[end..].split_first()
+        && rest.starts_with(item)
+    {
+        end += 1 + item.len();
+        count += 1;
+    }
+    // The array must be the last member of the outermost object: else it may be another one of that name.
+    if body[end..].trim_ascii_end() != b"]}" {
+        return None;
+    }
+    // Without its repetitions, the answer must be whole, and its one item what was looked for.
+    let short = [&body[..start], item, &body[end..]].concat();
+    let short: Body<'_> = serde_json::from_slice(&short).ok()?;
+    matches!(&*short.items, [one] if one.create.is_new()).then_some(count)
 }
 
 /// Items are told apart by their place alone: where one is missing, none is known. What was stored is found by its id.
@@ -302,8 +331,56 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_answer_of_equal_new_items_is_counted_without_parsing_each() {
+        let rows: &[(&str, Option<usize>)] = &[
+            (r#"{"errors":false,"took":3,"items":[{"create":{"status":201}}]}"#, Some(1)),
+            (r#"{"took":3,"errors":false,"items":[{"create":{"status":201}},{"create":{"status":201}}]}"#, Some(2)),
+            (r#"{"items":[ {"index":{"status":200}},{"index":{"status":200}}]}"#, Some(2)),
+            // Another reading has to judge these.
+            ("", None),
+            (r#"{"items":[]}"#, None),
+            (r#"{"items":[{"create":{"status":201}},{"create":{"status":200}}]}"#, None),
+            (r#"{"items":[{"create":{"status":201}},{"create":{"status":409}}]}"#, None),
+            (r#"{"items":[{"create":{"status":429}},{"create":{"status":429}}]}"#, None),
+            (r#"{"items":[{"create":{"status":201,"error":"x"}}]}"#, None),
+            (r#"{"items":[{"create":{"status":201}},{"create":{"status":201}}"#, None),
+            (r#"{"items":[{"create":{"status":201}},{"create":{"status":201}},]}"#, None),
+            (r#"{"items":[{"create":{"status":201}}{"create":{"status":201}}]}"#, None),
+            (r#"{"items":[{"create":{"status":201}}]} x"#, None),
+            (r#""items":[{"create":{"status":201}}]}"#, None),
+            (r#"{"a":{"items":[{"create":{"status":201}},{"create":{"status":201}}]}}"#, None),
+            (r#"{"a":{"items":[{"create":{"status":201}}]},"items":[{"create":{"status":201}}]}"#, None),
+            (
+                r#"{"a":{"items":[{"create":{"status":201}},{"create":{"status":201}}]},"items":[{"create":{"status":201}}]}"#,
+                None,
+            ),
+            (r#"{"items":[{"create":{"status":201}}],"errors":false}"#, None),
+            (r#"{"items":[],"items":[{"create":{"status":201}}]}"#, None),
+        ];
+        for (body, count) in rows {
+            assert_eq!(count_of_new(body.as_bytes()), *count, "{body}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4000, ..ProptestConfig::default() })]
+
+        /// Counting equal items is no other reading than parsing each.
+        #[test]
+        fn equal_items_are_counted_as_parsed(one in item(), other in item(), count in 1..6_usize, at in 0..12_usize) {
+            let mut items = vec![one; count];
+            items.extend((at < count).then_some(other));
+            let length = items.len();
+            items.swap(at.min(length - 1), length - 1);
+            let text = json!({"took": 3, "errors": false, "items": items}).to_string();
+            let parsed: Body<'_> = serde_json::from_str(&text).unwrap();
+            let is_new = parsed.items.iter().all(|item| item.create.is_new());
+            match count_of_new(text.as_bytes()) {
+                Some(counted) => prop_assert!(counted == length && is_new),
+                None => prop_assert!(!is_new || items.windows(2).any(|pair| pair[0] != pair[1])),
+            }
+        }
 
         /// Whatever comes, nothing counts as delivered of which the answer does not say so by itself.
         #[test]

@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use crate::base::fault::Fault;
-use crate::base::source::{Position, SourceId, push_base32};
+use crate::base::source::{BASE32, Position, SourceId, push_base32};
 use crate::mask::{Masked, MaskedRecord, Origin};
 
 use super::super::config::Config;
@@ -112,14 +112,55 @@ impl BulkEncoder {
     }
 }
 
+/// Made from its end, and copied at once: it is written for each record.
 fn push_position(position: Position, out: &mut Vec<u8>) {
-    push_sized(position.at, out);
-    push_sized(u64::from(position.tie), out);
+    let mut digits = [0; 2 * SIZED];
+    let start = put_sized(u64::from(position.tie), &mut digits, 2 * SIZED);
+    let start = put_sized(position.at, &mut digits, start);
+    out.extend_from_slice(&digits[start..]);
 }
 
-/// How many digits, as one digit, then the digits. 64 bits have at most 13, so the first is always one digit.
+/// 64 bits have at most 13 digits; another one says how many there are.
+const SIZED: usize = 14;
+
 fn push_sized(value: u64, out: &mut Vec<u8>) {
-    let digits = (u64::BITS - value.leading_zeros()).div_ceil(5);
-    push_base32(out, u64::from(digits), 1);
-    push_base32(out, value, digits as usize);
+    let mut digits = [0; SIZED];
+    let start = put_sized(value, &mut digits, SIZED);
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Puts before `end` how many digits follow, as one digit, and those; where that begins.
+fn put_sized(mut value: u64, digits: &mut [u8], end: usize) -> usize {
+    let mut start = end;
+    while value > 0 {
+        start -= 1;
+        digits[start] = BASE32[(value & 31) as usize];
+        value >>= 5;
+    }
+    digits[start - 1] = BASE32[end - start];
+    start - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// An id must never be another than it was: what is sent again would be stored twice.
+        #[test]
+        fn positions_are_how_many_digits_and_the_digits(at in any::<u64>(), shift in 0..64_u32, tie in any::<u32>()) {
+            for (at, tie) in [(at, tie), (at >> shift, tie >> (shift / 2)), (0, 0), (u64::MAX, u32::MAX)] {
+                let (mut out, mut wanted) = (Vec::new(), Vec::new());
+                push_position(Position { at, tie }, &mut out);
+                for value in [at, u64::from(tie)] {
+                    let digits = (u64::BITS - value.leading_zeros()).div_ceil(5);
+                    push_base32(&mut wanted, u64::from(digits), 1);
+                    push_base32(&mut wanted, value, digits as usize);
+                }
+                prop_assert_eq!(out, wanted);
+            }
+        }
+    }
 }

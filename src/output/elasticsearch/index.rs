@@ -32,6 +32,8 @@ const ABSENT: &str = "none";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Pattern {
     parts: Vec<Part>,
+    /// Whether any part is taken from the record itself.
+    has_own: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +62,14 @@ impl Pattern {
             faults
                 .push(fault("a data stream has no date in its name").hint("remove {time:…}: the store rolls it over"));
         }
-        if faults.is_empty() { Ok(Self { parts }) } else { Err(faults) }
+        let has_own = parts.iter().any(|part| matches!(part, Part::Level | Part::Own(_)));
+        if faults.is_empty() { Ok(Self { parts, has_own }) } else { Err(faults) }
     }
 
     /// Appends what the name takes from the record itself: where two records of a source have that in common, and the
     /// hour, they have the index in common. Nothing for most patterns.
     pub(super) fn push_own(&self, one: &MaskedRecord<'_>, out: &mut String) {
-        for part in &self.parts {
+        for part in self.parts.iter().filter(|_| self.has_own) {
             if let Some(value) = own(part, one) {
                 out.push_str(&value);
                 out.push('\0');

@@ -34,6 +34,9 @@ pub(in super::super) struct PushEncoder {
     /// The line that is being made, and its metadata; reused.
     text: Vec<u8>,
     metadata: Vec<u8>,
+    /// What most of the chunk's lines end with, and the same escaped.
+    ending: Vec<u8>,
+    escaped_ending: Vec<u8>,
     refused: Vec<Refused>,
     /// Of the chunk's stream, once something of it is refused.
     refused_labels: Option<BTreeMap<String, String>>,
@@ -49,6 +52,8 @@ impl PushEncoder {
             renderer: Renderer::new(config.format, false),
             text: Vec::new(),
             metadata: Vec::new(),
+            ending: Vec::new(),
+            escaped_ending: Vec::new(),
             refused: Vec::new(),
             refused_labels: None,
         }
@@ -63,7 +68,7 @@ impl PushEncoder {
         let before = out.len();
         self.refused.clear();
         self.refused_labels = None;
-        self.renderer.begin(masked.fields());
+        self.begin(masked);
         out.extend_from_slice(b"{\"stream\":");
         self.labels.push(masked.fields(), out);
         out.extend_from_slice(b",\"values\":[");
@@ -78,6 +83,17 @@ impl PushEncoder {
             _ => out.extend_from_slice(b"]}"),
         }
         items
+    }
+
+    /// Takes the fixed fields of the next chunk.
+    fn begin(&mut self, masked: &Masked<'_>) {
+        let Self { renderer, ending, escaped_ending, .. } = self;
+        renderer.begin(masked.fields());
+        ending.clear();
+        ending.extend_from_slice(renderer.fixed());
+        ending.push(b'}');
+        escaped_ending.clear();
+        json::escape_bytes(ending, escaped_ending);
     }
 
     /// Takes what was refused.
@@ -107,7 +123,13 @@ impl PushEncoder {
         out.extend_from_slice(b"[\"");
         json::integer(ns, out);
         out.extend_from_slice(b"\",\"");
-        json::escape(std::str::from_utf8(&self.text).expect("made of text and JSON of text"), out);
+        match self.text.strip_suffix(self.ending.as_slice()) {
+            Some(beginning) => {
+                json::escape_bytes(beginning, out);
+                out.extend_from_slice(&self.escaped_ending);
+            }
+            None => json::escape_bytes(&self.text, out),
+        }
         out.push(b'"');
         if !self.metadata.is_empty() {
             out.push(b',');

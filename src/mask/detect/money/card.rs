@@ -1,9 +1,8 @@
 //! Payment card numbers, proved by issuer, length and check digit. Not numbers that are only a part of a longer one.
 
-use crate::mask::detect::Found;
 use crate::mask::detect::checks::passes_luhn;
 use crate::mask::detect::edges::{ends_word, follows_escape, is_word};
-use crate::mask::keys::Keys;
+use crate::mask::detect::form::Number;
 
 /// The fewest digits of a card.
 const SHORTEST: usize = 13;
@@ -57,76 +56,15 @@ const GROUPS: [&[usize]; 8] = [
     &[4, 4, 4, 1],
 ];
 
-/// A card's number, not only what looks like one: ids and times are far more frequent.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
-    next(bytes, from).map(|(start, _)| start)
-}
-
-/// All card numbers.
-pub(super) fn find(text: &str, _: &Keys, found: &mut Found) {
-    let mut from = 0;
-    while let Some((start, end)) = next(text.as_bytes(), from) {
-        found.push(start, end);
-        from = end;
+/// The card whose first digits are at `start..end`.
+pub(super) fn judge(bytes: &[u8], start: usize, end: usize) -> Option<Number> {
+    let digits = end - start;
+    let is_grouped = || matches!(digits, 4 | 6) && matches!(bytes.get(end), Some(b' ' | b'-'));
+    if !((SHORTEST..=LONGEST).contains(&digits) || is_grouped()) || !begins_number(bytes, start) {
+        return None;
     }
-}
-
-fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    loop {
-        match first_card(bytes, next_stretch(bytes, at)?) {
-            Ok(card) => return Some(card),
-            Err(end) => at = end,
-        }
-    }
-}
-
-/// Where digits, spaces and dashes follow each other long enough. A byte that is none of them rules out the twelve
-/// before it, so most bytes are never looked at.
-fn next_stretch(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut start = from;
-    loop {
-        let window = bytes.get(start..start + SHORTEST)?;
-        match window.iter().rposition(|&byte| !IS_CARD_BYTE[usize::from(byte)]) {
-            Some(at) => start += at + 1,
-            None => return Some(start),
-        }
-    }
-}
-
-static IS_CARD_BYTE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut digit = b'0';
-    while digit <= b'9' {
-        table[digit as usize] = true;
-        digit += 1;
-    }
-    table[b' ' as usize] = true;
-    table[b'-' as usize] = true;
-    table
-};
-
-/// The first card that begins in the stretch at `start`, or where the stretch ends. Most are dates and times, with
-/// too few digits.
-fn first_card(bytes: &[u8], start: usize) -> Result<(usize, usize), usize> {
-    let (mut end, mut digits) = (start, 0);
-    while digits < SHORTEST {
-        let Some(byte) = bytes.get(end).filter(|&&byte| IS_CARD_BYTE[usize::from(byte)]) else { return Err(end) };
-        digits += usize::from(byte.is_ascii_digit());
-        end += 1;
-    }
-    let mut at = start;
-    while bytes.get(at).is_some_and(|&byte| IS_CARD_BYTE[usize::from(byte)]) {
-        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits > 0
-            && begins_number(bytes, at)
-            && let Some(end) = card_end(bytes, at, digits).filter(|&end| ends_number(bytes, end))
-        {
-            return Ok((at, end));
-        }
-        at += digits.max(1);
-    }
-    Err(at)
+    let end = card_end(bytes, start, digits).filter(|&end| ends_number(bytes, end))?;
+    Some(Number { begin: start, end, is_sure: true })
 }
 
 /// Where the card that begins at `at`, with so many `digits` in a row, ends.

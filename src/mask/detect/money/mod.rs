@@ -1,17 +1,23 @@
 //! Cards and accounts.
 
 mod card;
+mod iban;
+mod swift;
+mod wallet;
 
+use super::form::Asked;
 use super::{Detector, Finder, Group};
 
-pub(super) static ROWS: &[Detector] = &[Detector {
+pub(super) static ROWS: &[Detector] = &[CARD, iban::ROW, swift::ROW, wallet::ROW];
+
+const CARD: Detector = Detector {
     name: "card",
     tag: "[card]",
     group: Group::Money,
     default: true,
     proof: "issuer, length, check digit",
     source: "ISO/IEC 7812-1 and the networks",
-    finder: Finder::Own { seek: card::seek, find: card::find },
+    finder: Finder::Number { judge: card::judge, asked: &[Asked::Stretch(13)], near: &[] },
     masked: &[
         ("paid with 4111111111111111.", "paid with [card]."),
         ("5500-0055-5555-5559 and 3714 496353 98431", "[card] and [card]"),
@@ -29,4 +35,4 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         "12345678-4111-1111-1111-111111111111",
         "trace 4bf92f3577b34da6a3ce929d0e0e4736",
     ],
-}];
+};

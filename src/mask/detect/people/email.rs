@@ -12,13 +12,10 @@ use crate::mask::keys::Keys;
 /// An IPv6 address with an IPv4 tail, its prefix and its bracket.
 const LONGEST_LITERAL: usize = 51;
 
-/// An `@` or `%40` between what may be a name and a domain.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
-    memchr2_iter(b'@', b'%', &bytes[from..]).map(|at| from + at).find(|&at| {
-        let Some(length) = sign_length(&bytes[at..]) else { return false };
-        let name = at.checked_sub(1).is_some_and(|before| is_word(bytes[before]) || is_name_mark(bytes[before]));
-        name && bytes.get(at + length).is_some_and(|&after| is_word(after) || matches!(after, b'[' | b'-'))
-    })
+/// An `@` between what may be a name and a domain.
+pub(super) fn is_place(bytes: &[u8], at: usize) -> bool {
+    let name = at.checked_sub(1).is_some_and(|before| is_word(bytes[before]) || is_name_mark(bytes[before]));
+    name && bytes.get(at + 1).is_some_and(|&after| is_word(after) || matches!(after, b'[' | b'-'))
 }
 
 /// All addresses.

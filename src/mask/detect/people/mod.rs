@@ -1,17 +1,21 @@
 //! What leads to a person.
 
+mod calling;
 mod email;
+mod phone;
 
-use super::{Detector, Finder, Group};
+use super::{Detector, Finder, Group, Seen};
 
-pub(super) static ROWS: &[Detector] = &[Detector {
+pub(super) static ROWS: &[Detector] = &[EMAIL, phone::ROW];
+
+const EMAIL: Detector = Detector {
     name: "email",
     tag: "[email]",
     group: Group::People,
     default: true,
     proof: "name, `@` and a domain with a top level of letters",
     source: "RFC 5321, 6531",
-    finder: Finder::Own { seek: email::seek, find: email::find },
+    finder: Finder::Own { seen: &[Seen::At(email::is_place)], find: email::find },
     masked: &[
         ("from <bob.o'hara+x@mail.example.co.uk>.", "from <[email]>."),
         ("?mail=bob%40example.com&x=1", "?mail=[email]&x=1"),
@@ -30,4 +34,4 @@ pub(super) static ROWS: &[Detector] = &[Detector {
         "root@localhost",
         "a @timestamp b",
     ],
-}];
+};

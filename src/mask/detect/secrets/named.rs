@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
+use super::word::is_mixed;
 use crate::mask::detect::edges::{backslashes_before, is_delimiter, is_word};
 use crate::mask::detect::found::Quote;
-use crate::mask::detect::{Found, is_tag};
+use crate::mask::detect::{Found, is_tag, pseudonym};
 use crate::mask::keys::{Keys, Kind};
 
 /// Spaces, quotes and brackets between a name and its `=` are few.
@@ -19,6 +20,14 @@ const LONGEST_NAME: usize = 128;
 
 /// No tag is longer.
 const LONGEST_TAG: usize = 32;
+
+/// A person's name has no more words, nor a number more groups.
+const MOST_WORDS: usize = 5;
+
+/// Shorter values are words.
+const SHORTEST_RANDOM: usize = 16;
+/// Longer ones are documents.
+const LONGEST_RANDOM: usize = 512;
 
 /// What a long argument begins with.
 static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"--"));
@@ -49,6 +58,12 @@ pub(super) const MASKED: &[(&str, &str)] = &[
     ("Key (token)=(a b) already exists.", "Key (token)=([secret]) already exists."),
     ("Key (id, \"accessToken\")=(7, x)", "Key (id, \"accessToken\")=([secret])"),
     ("password = x, password2=y", "password = [secret], password2=[secret]"),
+    ("секрет: x1y2", "секрет: [secret]"),
+    (
+        "jdbc:sqlserver://h;user=sa;password=hunter2;encrypt=true",
+        "jdbc:sqlserver://h;user=sa;password=[secret];encrypt=true",
+    ),
+    ("Server=h;Uid=sa;Pwd=hunter2;", "Server=h;Uid=sa;Pwd=[secret];"),
 ];
 
 pub(super) const SPARED: &[&str] = &[
@@ -65,32 +80,43 @@ pub(super) const SPARED: &[&str] = &[
     "check pass; user unknown",
 ];
 
-/// An `=` or `:` after a secret name.
-pub(super) fn seek(bytes: &[u8], from: usize, keys: &Keys) -> Option<usize> {
-    memchr2_iter(b'=', b':', &bytes[from..]).map(|at| from + at).find(|&at| is_named(bytes, at, keys))
+/// Whether the `=` or `:` is behind the name of a secret, or of what is personal.
+pub(in crate::mask::detect) fn is_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
+    name_before(bytes, at, keys).is_some()
 }
 
-/// Whether a secret name stands before the operator.
-fn is_named(bytes: &[u8], operator: usize, keys: &Keys) -> bool {
-    // Of most nothing but a quote stands between.
-    let end = match bytes[..operator] {
-        [.., last, b'"'] if is_word(last) => operator - 1,
-        [.., last] if is_word(last) => operator,
-        _ => return name_before(bytes, operator, keys).is_some(),
-    };
-    keys.secret_before(bytes, end).is_some()
+/// Whether it may be. Of most names nothing but a quote stands between.
+#[inline(always)]
+pub(in crate::mask::detect) fn may_be_place(bytes: &[u8], at: usize, keys: &Keys) -> bool {
+    match bytes[..at] {
+        [.., last, b'"'] if is_word(last) => keys.may_end(&bytes[..at - 1]),
+        [.., last] if is_word(last) => keys.may_end(&bytes[..at]),
+        [.., b' ' | b'\t' | b']' | b')' | b'"' | b'\''] => true,
+        _ => false,
+    }
 }
 
 /// All values of secret names.
 pub(super) fn find(text: &str, keys: &Keys, found: &mut Found) {
+    find_kind(text, keys, found, Kind::is_secret);
+}
+
+/// All values of names of one kind.
+pub(in crate::mask::detect) fn find_kind(text: &str, keys: &Keys, found: &mut Found, is_meant: fn(Kind) -> bool) {
     let bytes = text.as_bytes();
     let mut free = 0;
     for at in memchr2_iter(b'=', b':', bytes) {
         if at < free {
             continue;
         }
-        let Some((kind, quote)) = name_before(bytes, at, keys) else { continue };
+        let Some((kind, quote)) = name_before(bytes, at, keys).filter(|(kind, _)| is_meant(*kind)) else { continue };
+        if kind.is_personal() && pseudonym::names(bytes, at) {
+            continue;
+        }
         let Some(value) = value_after(bytes, at, kind) else { continue };
+        if kind == Kind::Random && !is_random(&bytes[value.start..value.end]) {
+            continue;
+        }
         free = value.end;
         found.push_quoted(value.start, value.end, quote.filter(|_| !value.quoted));
     }
@@ -126,7 +152,7 @@ fn argument(bytes: &[u8], at: usize, keys: &Keys) -> Option<usize> {
     }
     let length = name.iter().take(LONGEST_NAME + 1).take_while(is_name).count();
     let end = at + 2 + length;
-    keys.secret_before(bytes, end).filter(|_| length <= LONGEST_NAME).map(|_| end)
+    keys.secret_before(bytes, end).filter(|kind| length <= LONGEST_NAME && kind.is_secret()).map(|_| end)
 }
 
 /// The secret name before `operator`, and its quote.
@@ -195,6 +221,7 @@ fn value_from(bytes: &[u8], start: usize, kind: Kind) -> Option<Value> {
         }
         _ if is_masked_word(bytes, start) => return None,
         b'[' | b'{' => Value { start, end: bracket_end(bytes, start), quoted: false },
+        _ if kind.is_personal() => Value { start, end: personal_end(bytes, start), quoted: false },
         _ => Value { start, end: bare_end(bytes, start, kind), quoted: false },
     };
     (!is_harmless(&bytes[value.start..value.end])).then_some(value)
@@ -272,13 +299,56 @@ fn bare_end(bytes: &[u8], start: usize, kind: Kind) -> usize {
     end - bytes[start..end].iter().rev().take_while(|&&byte| is_closer(byte)).count()
 }
 
+/// Where the words of a name, or the groups of a number, end: each further one has a capital or a digit.
+fn personal_end(bytes: &[u8], start: usize) -> usize {
+    let is_part = |byte: &&u8| is_word(**byte) || matches!(**byte, b'.' | b'-' | b'+' | b'(' | b')' | b'\'');
+    let word = |at: usize| at + bytes[at..].iter().take_while(is_part).count();
+    let mut end = word(start);
+    for _ in 1..MOST_WORDS {
+        let next = end + 1;
+        let goes_on = end > start && bytes.get(end) == Some(&b' ') && begins_high(&bytes[next.min(bytes.len())..]);
+        let after = word(next.min(bytes.len()));
+        if !goes_on || matches!(bytes.get(after), Some(b'=' | b':' | b'/')) {
+            break;
+        }
+        end = after;
+    }
+    end - bytes[start..end].iter().rev().take_while(|&&byte| matches!(byte, b'.' | b'(')).count()
+}
+
+/// Whether `bytes` begin with a capital, Latin or Cyrillic, a digit, or what numbers have before one.
+fn begins_high(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xd0, next, ..] => matches!(next, 0x81 | 0x90..=0xaf),
+        [byte, ..] => byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'(' | b'-' | b'+'),
+        [] => false,
+    }
+}
+
+/// Whether a value looks drawn by lot: no word, no path, no date, no UUID.
+pub(in crate::mask) fn is_random(value: &[u8]) -> bool {
+    if !(SHORTEST_RANDOM..=LONGEST_RANDOM).contains(&value.len()) {
+        return false;
+    }
+    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-');
+    // Base64 has as many `+` and `/` as it likes; words have them too, but not capitals and digits as well.
+    let is_mixed = is_mixed(value);
+    let is_mark = |byte: &&u8| matches!(**byte, b'_' | b'-') || (matches!(**byte, b'+' | b'/') && !is_mixed);
+    let marks = value.iter().filter(is_mark).count();
+    if marks > 3 || !value.iter().all(is_kept) {
+        return false;
+    }
+    let turns = value.windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit()).count();
+    turns >= value.len() / if is_mixed { 10 } else { 5 }
+}
+
 /// What may follow a value without a space and does not belong to it.
 const fn is_closer(byte: u8) -> bool {
     matches!(byte, b')' | b']' | b'}' | b'>' | b',' | b';' | b'.' | b'\\')
 }
 
 /// Where a word ends. `,`, `;`, `&` and quotes end it only where the next thing begins: passwords have them too.
-fn word_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
     let ends = |at: usize| match bytes[at] {
         b',' | b';' | b'&' | b'|' => separates(bytes, at + 1),
         b'"' | b'\'' | b'`' => bytes.get(at + 1).is_none_or(|&after| !is_word(after)),

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
 use crate::mask::detect::{Found, is_tag};
@@ -10,14 +9,10 @@ use crate::mask::keys::Keys;
 
 static AFTER_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
-/// An `@` with a `:/`, its slash perhaps escaped, in the same word.
-pub(super) fn seek(bytes: &[u8], from: usize, _: &Keys) -> Option<usize> {
-    let mut floor = from;
-    memchr_iter(b'@', &bytes[from..]).map(|at| from + at).find(|&at| {
-        let word = bytes[floor..at].rsplit(|&byte| byte == b'"' || byte.is_ascii_whitespace()).next();
-        floor = at;
-        word.is_some_and(|word| word.windows(2).any(|two| matches!(two, b":/" | b":\\")))
-    })
+/// An `@` with a `:/`, its slash perhaps escaped, in the same word and not behind another `@`.
+pub(super) fn is_place(bytes: &[u8], at: usize) -> bool {
+    let word = bytes[..at].rsplit(|&byte| matches!(byte, b'"' | b'@') || byte.is_ascii_whitespace()).next();
+    word.is_some_and(|word| word.windows(2).any(|two| matches!(two, b":/" | b":\\")))
 }
 
 /// All passwords.

@@ -24,7 +24,7 @@ const FLOOR: f64 = 0.99;
 /// Of one that is not.
 const FLOOR_OF_OTHERS: f64 = 0.95;
 /// Fewer values say nothing of a detector that is on by default.
-const FEWEST: usize = 150;
+const FEWEST: usize = 80;
 /// Of one that is not.
 const FEWEST_OF_OTHERS: usize = 60;
 /// How many lines of what was missed are printed for each detector.
