@@ -206,7 +206,8 @@ impl Names {
 
     /// Before a short name may stand anything.
     fn insert_ending(&mut self, name: &[u8]) {
-        let letter = |from_end| name.iter().nth_back(from_end).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+        // Only five bits of each count.
+        let letter = |from_end| name.iter().nth_back(from_end).map_or(0..=31, |byte| *byte..=*byte);
         for third in letter(2) {
             for second in letter(1) {
                 for last in letter(0) {
