@@ -2,17 +2,16 @@
 //! form, proved by code. Told by stretches of digits and what stands between them, by words with digits in them, and by
 //! the beginnings of codes in groups. Knows no country's rules.
 
-use super::edges::{follows_escape, is_word, starts_word};
+use super::edges::follows_escape;
 use super::near::{NEAR, Near};
+use super::pattern::{Form, LONGEST, begins_apart, first_run, is_digit, is_of_stretch, is_of_word};
+use super::runs::{Runs, next_digits};
 use super::scan::{self, FEWEST_DIGITS, FEWEST_WORD_DIGITS, Place, SHORTEST_WORD, Sign};
 use super::{Found, Miss, Set, Why};
 use crate::base::chunk::offset;
 
 /// No form has more digits in a row.
 const LONGEST_RUN: usize = 20;
-
-/// No form has more digits and letters.
-const LONGEST: usize = 32;
 
 /// What may follow a run of digits: a space, one of `()*+,-./`, anything else.
 const FOLLOWERS: usize = 10;
@@ -72,23 +71,6 @@ pub(super) struct Forms {
     near: Vec<Near>,
 }
 
-#[derive(Debug)]
-struct Form {
-    row: usize,
-    pattern: &'static [u8],
-    /// Where in the pattern that begins by which it is told.
-    anchor: usize,
-    /// It has nothing but digits.
-    is_bare: bool,
-    /// What tells of it has digits in these places, a bit for each from there on;
-    digits: u64,
-    /// and none in the others of these.
-    told: u64,
-    check: fn(&[u8]) -> bool,
-    /// In `Forms::near`. None: it is sure, and its letters are capitals.
-    near: Option<usize>,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Free {
     row: usize,
@@ -133,14 +115,7 @@ impl Forms {
         for form in forms {
             let (pattern, near) = form.strip_prefix('!').map_or((*form, near), |sure| (sure, None));
             let pattern = pattern.as_bytes();
-            let form = |anchor: usize, told: &[u8]| {
-                let bits = |is_meant: fn(u8) -> bool| {
-                    told.iter().rev().fold(0, |bits, &class| bits << 1 | u64::from(is_meant(class)))
-                };
-                let (digits, told) = (bits(|class| class == b'#'), bits(|class| class != b'*'));
-                let is_bare = pattern.iter().all(|&class| class == b'#');
-                Form { row, pattern, anchor, is_bare, digits, told, check, near }
-            };
+            let form = |anchor: usize, told: &[u8]| Form::new(row, pattern, (anchor, told), check, near);
             if let Some((start, end)) = first_run(pattern, SHORTEST_WORD, FEWEST_WORD_DIGITS, is_of_word) {
                 let word = &pattern[start..end];
                 let may_be_number = word.iter().all(|&class| is_digit(class));
@@ -419,87 +394,6 @@ impl Free {
     }
 }
 
-/// The runs of digits in a stretch.
-#[derive(Clone, Copy)]
-struct Runs<'a> {
-    bytes: &'a [u8],
-    stretch: Place,
-    /// Of those to come.
-    digits: u64,
-    /// How many they are.
-    left: usize,
-    /// If the stretch is too long for that: where they begin.
-    at: usize,
-}
-
-impl<'a> Runs<'a> {
-    fn new(bytes: &'a [u8], stretch: Place) -> Self {
-        let digits = stretch.digits.unwrap_or_default();
-        let left = stretch.digits.map_or(usize::MAX, |digits| digits.count_ones() as usize);
-        Self { bytes, stretch, digits, left, at: stretch.start }
-    }
-
-    /// Where the next one begins and ends, and how many digits there are from there on, or more.
-    #[inline]
-    fn next_run(&mut self) -> Option<(usize, usize, usize)> {
-        let Place { start, end, digits, .. } = self.stretch;
-        if digits.is_none() {
-            let (from, to) = next_digits(self.bytes, self.at, end)?;
-            self.at = to;
-            return Some((from, to, usize::MAX));
-        }
-        if self.digits == 0 {
-            return None;
-        }
-        let from = self.digits.trailing_zeros() as usize;
-        let run = !(self.digits >> from);
-        // The lowest carries on through its run.
-        self.digits &= self.digits.wrapping_add(1 << from);
-        let (length, left) = (run.trailing_zeros() as usize, self.left);
-        self.left -= length;
-        Some((start + from, start + from + length, left))
-    }
-
-    /// Passes the address of a machine, `192.0.2.1`, whose first part is there. A longer row of numbers is none.
-    #[inline]
-    fn pass_address(&mut self, (from, to): (usize, usize)) -> bool {
-        let bytes = self.bytes;
-        let is_part = |from: usize, to: usize| match &bytes[from..to] {
-            [_] => true,
-            [first, _] => *first != b'0',
-            [b'1', _, _] => true,
-            [b'2', rest @ ..] => rest.len() == 2 && rest <= b"55".as_slice(),
-            _ => false,
-        };
-        let mut ahead = *self;
-        let (mut begin, mut end) = (from, to);
-        for _ in 0..3 {
-            let next = ahead.next_run().filter(|(next, ..)| bytes[end] == b'.' && *next == end + 1);
-            let Some((next, after, _)) = next.filter(|_| is_part(begin, end)) else { return false };
-            (begin, end) = (next, after);
-        }
-        let goes_on = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        let is_address = is_part(begin, end) && !goes_on;
-        if is_address {
-            *self = ahead;
-        }
-        is_address
-    }
-
-    /// Passes a day, `2025-06-05`, whose year is there: in logs the most frequent of all stretches.
-    #[inline]
-    fn pass_date(&mut self, (from, to): (usize, usize)) -> bool {
-        let Some([b'-', m0, m1, b'-', d0, d1]) = self.bytes.get(to..to + 6) else { return false };
-        let is_day = to - from == 4 && [m0, m1, d0, d1].into_iter().all(u8::is_ascii_digit);
-        let is_whole = is_day && !self.bytes.get(to + 6).is_some_and(u8::is_ascii_digit);
-        if is_whole {
-            self.next_run();
-            self.next_run();
-        }
-        is_whole
-    }
-}
-
 /// Whether digits at `from` belong to a word that begins with letters.
 #[inline(always)]
 fn is_of_word_before(bytes: &[u8], from: usize) -> bool {
@@ -511,120 +405,5 @@ fn follower(byte: Option<&u8>) -> usize {
         Some(b' ') => 0,
         Some(mark @ b'('..=b'/') => usize::from(mark - b'(') + 1,
         _ => FOLLOWERS - 1,
-    }
-}
-
-/// The next run of digits that begins in `from..until`.
-fn next_digits(bytes: &[u8], from: usize, until: usize) -> Option<(usize, usize)> {
-    let start = from + bytes.get(from..until)?.iter().position(u8::is_ascii_digit)?;
-    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((start, start + length))
-}
-
-/// The first run of at least so many classes of a kind in a pattern, so many of them digits.
-fn first_run(pattern: &[u8], least: u32, digits: u32, is_of_kind: fn(u8) -> bool) -> Option<(usize, usize)> {
-    let mut start = 0;
-    for (at, &class) in pattern.iter().chain(&[0]).enumerate() {
-        if !is_of_kind(class) {
-            let count = pattern[start..at].iter().filter(|&&class| is_digit(class)).count();
-            if at - start >= least as usize && count >= digits as usize {
-                return Some((start, at));
-            }
-            start = at + 1;
-        }
-    }
-    None
-}
-
-const fn is_of_word(class: u8) -> bool {
-    matches!(class, b'#' | b'A' | b'*')
-}
-
-const fn is_of_stretch(class: u8) -> bool {
-    is_digit(class) || matches!(class, b' ' | b'('..=b'/')
-}
-
-/// Where a letter may stand for a digit, it seldom does.
-const fn is_digit(class: u8) -> bool {
-    matches!(class, b'#' | b'*')
-}
-
-impl Form {
-    /// Whether digits are where it has them. Nobody knows where they are in what is very long.
-    #[inline]
-    fn may_have(&self, digits: Option<u64>) -> bool {
-        digits.is_none_or(|digits| digits & self.told == self.digits)
-    }
-
-    /// Whether what tells of it, at `start`, is where it begins, or has before it what it must have. `begins`: the former
-    /// is so for anything.
-    #[inline]
-    fn may_begin(&self, bytes: &[u8], start: usize, begins: bool) -> bool {
-        match self.anchor.checked_sub(1) {
-            None => begins,
-            Some(before) => start > 0 && is_of(bytes[start - 1], self.pattern[before]),
-        }
-    }
-
-    /// Where it begins and ends if what tells of it is at `start`, and the check holds.
-    fn matched(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
-        if self.is_bare {
-            // What tells of it are its digits, and nothing else.
-            let end = start + self.pattern.len();
-            let is_hit = begins_apart(bytes, start) && ends_apart(bytes, end) && (self.check)(&bytes[start..end]);
-            return is_hit.then_some((start, end));
-        }
-        let (begin, end, plain, length) = self.fitting(bytes, start)?;
-        (self.check)(&plain[..length]).then_some((begin, end))
-    }
-
-    /// The same whatever the check says, with what it is to judge.
-    fn fitting(&self, bytes: &[u8], start: usize) -> Option<(usize, usize, [u8; LONGEST], usize)> {
-        let begin = start.checked_sub(self.anchor)?;
-        let text = bytes.get(begin..begin + self.pattern.len())?;
-        if !text.iter().zip(self.pattern).all(|(&byte, &class)| is_of(byte, class)) {
-            return None;
-        }
-        let end = begin + text.len();
-        if !begins_apart(bytes, begin) || !ends_apart(bytes, end) {
-            return None;
-        }
-        if self.near.is_none() && text.iter().any(u8::is_ascii_lowercase) {
-            return None;
-        }
-        let mut plain = [0; LONGEST];
-        let mut length = 0;
-        for (&byte, _) in text.iter().zip(self.pattern).filter(|(_, class)| matches!(class, b'#' | b'A' | b'*')) {
-            plain[length] = byte.to_ascii_uppercase();
-            length += 1;
-        }
-        Some((begin, end, plain, length))
-    }
-}
-
-fn is_of(byte: u8, class: u8) -> bool {
-    match class {
-        b'#' => byte.is_ascii_digit(),
-        b'A' => byte.is_ascii_alphabetic(),
-        b'*' => byte.is_ascii_alphanumeric(),
-        itself => byte == itself,
-    }
-}
-
-/// Not in a word, and not the rest of a longer number, version, or id with dashes.
-pub(super) fn begins_apart(bytes: &[u8], at: usize) -> bool {
-    let Some(before) = at.checked_sub(1) else { return true };
-    match bytes[before] {
-        b'-' | b'.' => before == 0 || !bytes[before - 1].is_ascii_alphanumeric(),
-        byte => !is_word(byte) || byte >= 0x80 || starts_word(bytes, at),
-    }
-}
-
-/// The same for its end.
-pub(super) fn ends_apart(bytes: &[u8], at: usize) -> bool {
-    match bytes.get(at) {
-        Some(b'-' | b'.') => bytes.get(at + 1).is_none_or(|byte| !byte.is_ascii_alphanumeric()),
-        Some(byte) => !byte.is_ascii_alphanumeric() && *byte != b'_',
-        None => true,
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Detector, Finder, Group};
 use crate::mask::detect::checks::passes_mod_97;
-use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
+use crate::mask::detect::form::{Asked, Number};
+use crate::mask::detect::pattern::{begins_apart, ends_apart};
 
 /// All countries of the registry.
 pub(super) const ROW: Detector = Detector {

@@ -3,7 +3,8 @@
 use ring::digest::{SHA256, digest};
 
 use super::{Detector, Finder, Group};
-use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
+use crate::mask::detect::form::{Asked, Number};
+use crate::mask::detect::pattern::{begins_apart, ends_apart};
 
 /// The capitals of an Ethereum address may hold a checksum; few writers use it.
 pub(super) const ROW: Detector = Detector {

@@ -3,7 +3,8 @@
 
 use super::calling::{is_international, is_north_american};
 use super::{Detector, Finder, Group};
-use crate::mask::detect::form::{Asked, Number, begins_apart, ends_apart};
+use crate::mask::detect::form::{Asked, Number};
+use crate::mask::detect::pattern::{begins_apart, ends_apart};
 
 /// Times, ids, versions, addresses, prices and places are far more frequent.
 pub(super) const ROW: Detector = Detector {
