@@ -69,7 +69,11 @@ const BATCH: usize = 4;
 
 /// Shows all signs in `bytes`. Block by block in order, in a block kind by kind.
 pub(super) fn walk(bytes: &[u8], words: Option<&Fingerprints>, visit: &mut impl Visit) {
-    dispatch!(Level::new(), simd => walk_with(simd, bytes, words, visit));
+    walk_at(Level::new(), bytes, words, visit);
+}
+
+fn walk_at(level: Level, bytes: &[u8], words: Option<&Fingerprints>, visit: &mut impl Visit) {
+    dispatch!(level, simd => walk_with(simd, bytes, words, visit));
 }
 
 /// With the widest instructions that the processor has.
@@ -294,4 +298,33 @@ const fn long_runs(mut mask: u128, least: u32) -> u128 {
         have *= 2;
     }
     mask & (mask >> (least - have))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WORDS: [&[u8]; 4] = [b"ghp_", b"sk-", b"hooks.slack.com", b":AA"];
+
+    fn places(level: Level, text: &[u8]) -> Vec<Place> {
+        let (words, mut places) = (Fingerprints::new(WORDS.into_iter()), Vec::new());
+        walk_at(level, text, Some(&words), &mut |place| places.push(place));
+        places
+    }
+
+    proptest! {
+        #[test]
+        fn every_processor_sees_the_same(text in "[ -~\u{80}-\u{2fff}0-9 .=:-]{0,400}") {
+            prop_assert_eq!(places(Level::new(), text.as_bytes()), places(Level::baseline(), text.as_bytes()));
+        }
+
+        #[test]
+        fn no_word_is_passed_over(before in "[ -~]{0,150}", word in 0..WORDS.len(), after in "[ -~]{0,150}") {
+            let text = [before.as_bytes(), WORDS[word], after.as_bytes()].concat();
+            let begins = |place: &Place| place.sign == Sign::Mark && place.start == before.len();
+            prop_assert!(places(Level::new(), &text).iter().any(begins));
+        }
+    }
 }
