@@ -281,8 +281,8 @@ impl Agent {
         while self.saving.join_next().await.is_some() {}
         for route in self.routes.iter() {
             route.save()?;
-            if route.tracker.is_dirty() {
-                // What was over at the first is let go with the second.
+            if route.tracker.is_dirty() && !route.has_queued() {
+                // What was over at the first is let go with the second, unless a queue may bring it back.
                 route.save()?;
             }
         }
@@ -323,7 +323,10 @@ impl Agent {
             sources = route.tracker.known().max(sources);
             settled += route.tracker.settled();
         }
-        let is_due = self.saved.at.elapsed() >= save_after(sources, settled - self.saved.settled);
+        // A file is cut back to its checkpoint at a start: what was written since must still be in its sources.
+        let is_cut_back = self.routes.iter().any(Route::writes_file);
+        let after = if is_cut_back { SAVE_EVERY / 2 } else { save_after(sources, settled - self.saved.settled) };
+        let is_due = self.saved.at.elapsed() >= after;
         if is_due && self.saving.is_empty() && self.routes.iter().any(Route::is_to_be_saved) {
             self.saved = Saved { at: Instant::now(), settled };
             let (routes, seldom) = (Arc::clone(&self.routes), Arc::clone(&self.common.seldom));

@@ -271,6 +271,16 @@ impl Route {
         held.into_iter().chain(damaged).chain(waits).chain(self.tracker.trouble()).chain(paused).chain(stalled)
     }
 
+    /// Whether anything waits in its queues, or is on its way from there.
+    pub fn has_queued(&self) -> bool {
+        self.outlets.iter().filter_map(|outlet| outlet.queue()).any(|queue| queue.frames() > 0)
+    }
+
+    /// Whether its output is a file of this host.
+    pub const fn writes_file(&self) -> bool {
+        matches!(self.config.output.kind, Kind::File)
+    }
+
     /// Whether a checkpoint would say anything new.
     pub fn is_to_be_saved(&self) -> bool {
         self.tracker.is_dirty() || !self.is_saved.load(Ordering::Relaxed)
