@@ -19,6 +19,9 @@ use gzip::Gzip;
 #[cfg(feature = "isal")]
 use isal::Isal;
 
+/// No batch is larger. Elasticsearch takes a tenth of it: `http.max_content_length`.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// When a batch is closed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -51,6 +54,9 @@ impl Config {
         let mut faults = Vec::new();
         if self.max_bytes.0 == 0 {
             faults.push(Fault::new("max_bytes", "a batch cannot be empty").hint("for example \"2 MiB\""));
+        }
+        if self.max_bytes.0 > MOST_BYTES {
+            faults.push(Fault::new("max_bytes", "no store takes a batch above 1 GiB").hint("for example \"2 MiB\""));
         }
         if self.max_records == 0 {
             faults.push(Fault::new("max_records", "a batch cannot be empty").hint("for example 20000"));
