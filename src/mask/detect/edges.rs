@@ -1,5 +1,8 @@
 //! Where words begin and end, the same for plain text and for text that still has JSON's escapes in it. Finds nothing.
 
+/// What some programs begin files with: no part of a word.
+const BYTE_ORDER_MARK: [u8; 3] = *b"\xef\xbb\xbf";
+
 /// A byte of a word: an ASCII letter or digit, or any part of a character beyond ASCII.
 pub(in crate::mask) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
@@ -9,7 +12,7 @@ pub(in crate::mask) const fn is_word(byte: u8) -> bool {
 /// does what stands before the hump of a camel (`userPassword`).
 pub(in crate::mask) fn starts_word(bytes: &[u8], at: usize) -> bool {
     let Some(&before) = at.checked_sub(1).and_then(|one| bytes.get(one)) else { return true };
-    if !is_word(before) {
+    if !is_word(before) || (before == BYTE_ORDER_MARK[2] && bytes[..at].ends_with(&BYTE_ORDER_MARK)) {
         return true;
     }
     if before.is_ascii_lowercase() && bytes.get(at).is_some_and(u8::is_ascii_uppercase) {

@@ -214,18 +214,16 @@ impl Forms {
         }
     }
 
-    /// The rows of what a sign may tell of, their words sought further away than [`Forms::find`] does. `is_within`: they
-    /// may stand before `bytes`.
+    /// Shows the rows of what a sign may tell of, and where each begins: a stretch may begin in what stands before. Words are
+    /// sought further away than [`Forms::find`] does. `is_within`: they may stand before `bytes`.
     #[inline]
-    pub(super) fn seen(&self, bytes: &[u8], is_within: bool, place: Place) -> Set {
-        let mut rows = Set::default();
-        self.ask(bytes, place, &mut |row, near, begin, _| {
+    pub(super) fn places(&self, bytes: &[u8], is_within: bool, sign: Place, mut visit: impl FnMut(usize, usize)) {
+        self.ask(bytes, sign, &mut |row, near, begin, _| {
             let may_be = |near: usize| (is_within && begin < NEAR) || self.near[near].may_lead_to(bytes, begin);
             if near.is_none_or(may_be) {
-                rows.insert(row);
+                visit(row, begin);
             }
         });
-        rows
     }
 
     /// All hits; `before` is what stands before `text` in its record.

@@ -1,6 +1,6 @@
 //! One form of a number or word, `###-##-####`: what tells of it, and whether a text has it. Knows no country's rules.
 
-use super::edges::{is_word, starts_word};
+use super::edges::{follows_escape, is_word, starts_word};
 
 /// No form has more digits and letters.
 pub(super) const LONGEST: usize = 32;
@@ -132,7 +132,7 @@ pub(super) const fn is_digit(class: u8) -> bool {
 pub(super) fn begins_apart(bytes: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     match bytes[before] {
-        b'-' | b'.' => before == 0 || !bytes[before - 1].is_ascii_alphanumeric(),
+        b'-' | b'.' => before == 0 || !bytes[before - 1].is_ascii_alphanumeric() || follows_escape(bytes, before),
         byte => !is_word(byte) || byte >= 0x80 || starts_word(bytes, at),
     }
 }

@@ -38,7 +38,7 @@ pub(super) enum Sign {
     Lead,
     /// One of the words may begin there that were asked for.
     Mark,
-    /// Letters, digits, and `()*+,-./`: 32 in a row. Told once a block.
+    /// Letters, digits, and `()*+,-./:=`: 32 in a row. Told once a block.
     Base64,
 }
 
@@ -165,7 +165,7 @@ impl Blocks<'_> {
     /// Where a block is full from a multiple of sixteen on: 64 in a row fill two such parts of one block.
     #[inline(always)]
     fn base64(&self) -> u64 {
-        let all = self.this.word() | self.this.mark;
+        let all = self.this.word() | self.this.mark | self.this.assignment;
         let pairs = all & all >> 16;
         let full = |part: &u32| (pairs >> (16 * part)) as u16 == u16::MAX;
         (0..3).find(full).map_or(0, |part| 1 << (16 * part))

@@ -53,7 +53,11 @@ impl<V: FnMut(usize, Signs)> scan::Visit for First<'_, V> {
 impl<V: FnMut(usize, Signs)> First<'_, V> {
     #[inline(never)]
     fn ask(&mut self, place: Place) {
-        let signs = self.search.signs(self.bytes, self.is_within, place, &mut self.free);
+        if matches!(place.sign, Sign::Stretch | Sign::Word | Sign::Code) {
+            let visit = |row, begin| (self.visit)(begin, Signs::of(Set::of(row)));
+            return self.search.forms.places(self.bytes, self.is_within, place, visit);
+        }
+        let signs = self.search.signs(self.bytes, place, &mut self.free);
         if signs != Signs::default() {
             (self.visit)(place.start, signs);
         }
@@ -173,7 +177,7 @@ impl Search {
         }
     }
 
-    fn signs(&self, bytes: &[u8], is_within: bool, place: Place, free: &mut usize) -> Signs {
+    fn signs(&self, bytes: &[u8], place: Place, free: &mut usize) -> Signs {
         let at = place.start;
         let rows = |all: &[(usize, IsPlace)]| {
             let mut set = Set::NONE;
@@ -183,13 +187,13 @@ impl Search {
         match place.sign {
             Sign::Assignment if is_name(bytes, at, &self.keys) => Signs::of(self.named),
             Sign::Assignment => Signs::default(),
-            Sign::Stretch | Sign::Word | Sign::Code => Signs::of(self.forms.seen(bytes, is_within, place)),
             Sign::Mark => Signs::of(self.tokens.seen(bytes, at, free)),
             Sign::At => rows(&self.at),
             Sign::Base64 => rows(&self.in_base64),
             Sign::Escape if wrappings::is_escape(bytes, at) => Signs::ESCAPES,
             Sign::Lead if wrappings::look_alike(bytes, at).is_some() => Signs::ESCAPES,
-            Sign::Escape | Sign::Lead => Signs::default(),
+            // `Forms` tell of the last three, one by one.
+            Sign::Escape | Sign::Lead | Sign::Stretch | Sign::Word | Sign::Code => Signs::default(),
         }
     }
 

@@ -61,6 +61,42 @@ fn each_row_does_it_in_json_strings_keys_and_escapes() {
 }
 
 #[test]
+fn numbers_are_masked_wherever_they_stand_in_json() {
+    let masker = everything();
+    let mut numbers = examples();
+    numbers.retain(|(_, from, to)| from != to && from.parse::<u64>().is_ok_and(|number| number.to_string() == *from));
+    numbers.push(("card", "4111111111111111", "[card]"));
+    for (row, number, _) in numbers {
+        for line in [
+            format!(r#"{{"n": {number}}}"#),
+            format!(r#"{{"n":[7,{number}, {number} ,{number}]}}"#),
+            format!("{{\"n\" :\t{number} , \"a\":-1}}"),
+        ] {
+            let output = mask(masker, &[&line]).remove(0);
+            assert!(!output.contains(number), "{row}: {line} became {output}");
+        }
+    }
+}
+
+#[test]
+fn a_string_becomes_what_it_would_as_text_whatever_stands_before() {
+    let masker = everything();
+    let mut wrong = Vec::new();
+    for (row, from, _) in examples() {
+        for before in ["x\n", "x\n-", "x\t.", "x\r-", "x\u{c}.", "\u{8}-", "a\\", "7, ", "- "] {
+            let text = format!("{before}{from}");
+            let line = format!(r#"{{"m":{}}}"#, quoted(&text));
+            let value: serde_json::Value = serde_json::from_str(&mask(masker, &[&line]).remove(0)).unwrap();
+            let (string, as_text) = (value["m"].as_str().unwrap(), masker.text(&text));
+            if string != as_text {
+                wrong.push(format!("{row}: {line} has {string:?}, not {as_text:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn no_hit_spans_two_lines_and_neighbours_change_nothing() {
     let masker = everything();
     let mut scratch = Scratch::default();

@@ -46,7 +46,8 @@ fn address(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 fn begins_apart(bytes: &[u8], at: usize, mark: u8) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     if bytes[before] == mark {
-        return !before.checked_sub(1).is_some_and(|one| bytes[one].is_ascii_hexdigit());
+        let goes_on = before.checked_sub(1).is_some_and(|one| bytes[one].is_ascii_hexdigit());
+        return !goes_on || follows_escape(bytes, before);
     }
     !is_word(bytes[before]) || follows_escape(bytes, at)
 }

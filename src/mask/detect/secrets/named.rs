@@ -64,6 +64,7 @@ pub(super) const MASKED: &[(&str, &str)] = &[
         "jdbc:sqlserver://h;user=sa;password=[secret];encrypt=true",
     ),
     ("Server=h;Uid=sa;Pwd=hunter2;", "Server=h;Uid=sa;Pwd=[secret];"),
+    (r"login password\=hunter2 x", r"login password\=[secret] x"),
 ];
 
 pub(super) const SPARED: &[&str] = &[
@@ -91,8 +92,7 @@ pub(in crate::mask::detect) fn may_be_place(bytes: &[u8], at: usize, keys: &Keys
     match bytes[..at] {
         [.., last, b'"'] if is_word(last) => keys.may_end(&bytes[..at - 1]),
         [.., last] if is_word(last) => keys.may_end(&bytes[..at]),
-        [.., b' ' | b'\t' | b']' | b')' | b'"' | b'\''] => true,
-        _ => false,
+        _ => true,
     }
 }
 
