@@ -3,6 +3,7 @@
 mod authorization;
 mod client;
 mod clouds;
+mod element;
 mod jwt;
 mod named;
 pub(in crate::mask) mod pem;
@@ -123,6 +124,21 @@ pub(super) static ROWS: &[Detector] = &[
     clouds::GCP,
     clouds::AZURE,
     // Behind all that have a form: a token is called what it is.
+    Detector {
+        name: "element",
+        tag: "[secret]",
+        group: Group::Secrets,
+        default: true,
+        proof: "the name of the XML element around it",
+        source: "names that services use; Extensible Markup Language (XML) 1.0, 2.7 and 3.1",
+        finder: Finder::Own { seen: &[Seen::Pass(element::seek)], find: element::find },
+        masked: &[
+            ("<user>bob</user><password>hunter2</password>", "<user>bob</user><password>[secret]</password>"),
+            ("<wsse:Password Type=\"x\">a b</wsse:Password>", "<wsse:Password Type=\"x\">[secret]</wsse:Password>"),
+            ("<token><![CDATA[a<b>c]]></token>", "<token><![CDATA[[secret]]]></token>"),
+        ],
+        spared: &["<password></password>", "<password/>", "<p>forgot your password</p>", "<tokens><a>x</a></tokens>"],
+    },
     Detector {
         name: "random",
         tag: "[secret]",

@@ -34,6 +34,7 @@ const MOST_SHOWN: usize = 12;
 const NAMES: &[&str] = &[
     "secret",
     "argument",
+    "element",
     "authorization",
     "url_password",
     "jwt",
