@@ -323,10 +323,8 @@ impl Agent {
             sources = route.tracker.known().max(sources);
             settled += route.tracker.settled();
         }
-        // A file is cut back to its checkpoint at a start: what was written since must still be in its sources.
         let is_cut_back = self.routes.iter().any(Route::writes_file);
-        let after = if is_cut_back { SAVE_EVERY / 2 } else { save_after(sources, settled - self.saved.settled) };
-        let is_due = self.saved.at.elapsed() >= after;
+        let is_due = self.saved.at.elapsed() >= save_after(sources, settled - self.saved.settled, is_cut_back);
         if is_due && self.saving.is_empty() && self.routes.iter().any(Route::is_to_be_saved) {
             self.saved = Saved { at: Instant::now(), settled };
             let (routes, seldom) = (Arc::clone(&self.routes), Arc::clone(&self.common.seldom));
@@ -336,8 +334,12 @@ impl Agent {
 }
 
 /// How long after the last checkpoints the next may come. Each is written whole and synced: where they say little new or
-/// have thousands of sources, they are worth it more seldom. Half a tick less, for ticks are not exact.
-fn save_after(sources: usize, settled: u64) -> Duration {
+/// have thousands of sources, they are worth it more seldom. Half a tick less, for ticks are not exact. `is_cut_back`: an
+/// output is a file, which a start cuts back to its checkpoint; what was written since must still be in its sources.
+fn save_after(sources: usize, settled: u64, is_cut_back: bool) -> Duration {
+    if is_cut_back {
+        return SAVE_EVERY / 2;
+    }
     let ticks_for_news = if settled < FEW_BATCHES { TICKS_FOR_FEW } else { 1 };
     let ticks_for_sources = 1 + u32::try_from(sources / SOURCES_A_TICK).unwrap_or(u32::MAX).min(MOST_TICKS);
     SAVE_EVERY * ticks_for_news.max(ticks_for_sources) - SAVE_EVERY / 2

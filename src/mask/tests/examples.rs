@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{default_masker, everything, hits, mask, mask_with};
+use crate::base::source::SourceId;
 use crate::mask::detect::{DETECTORS, SECRET};
-use crate::mask::{Config, Masker, Scratch};
+use crate::mask::{Config, MaskedFields, Masker, Origin, Scratch};
 
 /// Input and output of every example of every row.
 fn examples() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -75,6 +76,38 @@ fn numbers_are_masked_wherever_they_stand_in_json() {
             let output = mask(masker, &[&line]).remove(0);
             assert!(!output.contains(number), "{row}: {line} became {output}");
         }
+    }
+}
+
+#[test]
+fn a_line_of_a_key_is_hidden_wherever_its_chunk_has_it() {
+    let masker = default_masker();
+    let bytes: Vec<u8> = (0..46_u32).map(|number| (number * number * 37 + number * 11) as u8).collect();
+    let line = STANDARD.encode(bytes);
+    assert!(line.len() == 64 && line.ends_with("=="));
+    for before in 0..130 {
+        assert_eq!(mask(masker, &[&"-".repeat(before), &line, "x"])[1], "[private_key]", "behind {before} bytes");
+    }
+}
+
+/// The agent leaves it in the chunk, before the first line.
+#[test]
+fn a_byte_order_mark_hides_nothing_of_the_first_line() {
+    let masker = default_masker();
+    for line in [
+        "ghp_0123456789abcdefABCDEF0123456789abcd",
+        "pwd=hunter2",
+        "4111111111111111",
+        "a@b.io",
+        "bearer 0123456789abcdef",
+    ] {
+        let (text, mut records) = super::chunk(&[&format!("\u{feff}{line}")]);
+        records.items[0].start += 3;
+        let (fields, mut scratch) = (MaskedFields::default(), Scratch::default());
+        let origin = Origin { source: SourceId::new(1), generation: 0, seen_ms: 0 };
+        let masked = masker.mask(&text, &records, origin, &fields, &mut scratch);
+        assert_eq!(masked.records().next().unwrap().text, masker.text(line));
+        assert_ne!(masker.text(line), line);
     }
 }
 

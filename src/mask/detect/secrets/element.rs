@@ -2,13 +2,10 @@
 
 use memchr::{memchr_iter, memrchr2};
 
-use super::named::is_harmless;
+use super::named::{LONGEST_NAME, is_harmless};
 use crate::mask::detect::Found;
 use crate::mask::detect::edges::is_word;
 use crate::mask::keys::Keys;
-
-/// No element's name is longer.
-const LONGEST_NAME: usize = 128;
 
 /// Longer values are documents.
 const LONGEST_VALUE: usize = 4096;

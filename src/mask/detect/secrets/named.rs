@@ -15,8 +15,8 @@ use crate::mask::keys::{Keys, Kind};
 /// Spaces, quotes and brackets between a name and its `=` are few.
 const LONGEST_GAP: usize = 64;
 
-/// No argument's name is longer.
-const LONGEST_NAME: usize = 128;
+/// No argument's or element's name is longer.
+pub(super) const LONGEST_NAME: usize = 128;
 
 /// No tag is longer.
 const LONGEST_TAG: usize = 32;
