@@ -31,8 +31,9 @@ pub struct Batch {
 pub struct Span {
     /// Whose chunk.
     pub source: Arc<Source>,
-    /// Which chunk: counts up in each source, output and run, without holes. [`Span::SETTLED`] for one that is settled
-    /// already, or will be read again.
+    /// Which chunk: counts up in each source, output and run, without holes, from 0; those of a file that a queue has behind
+    /// something that must be read again, from [`Span::BEYOND`]; [`Span::SETTLED`] for one that is settled already, or whose
+    /// source is not known.
     pub seq: u64,
     /// Its items in the batch. 0 where all its lines were dropped: it then only moves the watermark.
     pub items: u32,
@@ -44,4 +45,7 @@ pub struct Span {
 impl Span {
     /// A sequence number that no chunk has: what becomes of the span is of no consequence.
     pub const SETTLED: u64 = u64::MAX;
+
+    /// The first sequence number of chunks that do not move the watermark. More than any run reads.
+    pub const BEYOND: u64 = 1 << 63;
 }

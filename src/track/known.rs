@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Serialize, Serializer};
 
+use super::beyond::Beyond;
 use super::store::{Entry, SavedSource};
 use super::tracked::{Queued, Tracked};
 use crate::base::batch::Span;
@@ -85,8 +86,9 @@ impl Sources {
                 break;
             }
         }
-        for (one, _) in queued.iter().zip(&seqs).filter(|(_, seq)| **seq == Some(Span::SETTLED)) {
-            self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.queued.push(one.note.clone()));
+        for (seq, one) in seqs.iter_mut().zip(queued).filter(|(seq, _)| **seq == Some(Span::SETTLED)) {
+            let file = self.by_id.get_mut(&one.note.source).filter(|tracked| tracked.is_file());
+            *seq = file.map(|file| file.beyond.take(&one.note)).or(*seq);
         }
         seqs
     }
@@ -141,7 +143,7 @@ impl Sources {
     /// sought. Whether there are any.
     pub fn forget(&mut self, keep_ms: impl Fn(&str) -> Option<i64>, now_ms: i64) -> bool {
         let mut is_news = false;
-        for tracked in self.by_id.values_mut().filter(|tracked| matches!(tracked.identity, Identity::File { .. })) {
+        for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_file()) {
             let is_gone = tracked.is_sought && !tracked.is_followed && !tracked.is_finished;
             if is_gone && keep_ms(&tracked.name).is_some_and(|keep_ms| tracked.is_unseen(keep_ms, now_ms)) {
                 tracked.is_finished = true;
@@ -177,10 +179,7 @@ impl Sources {
         if tracked.missing.is_some() {
             return 0;
         }
-        let noted = || tracked.replay.iter().filter(|note| note.generation == tracked.generation);
-        let end = noted().map(|note| note.end).fold(tracked.size, u64::max);
-        let queued: u64 = noted().filter(|note| tracked.queued.contains(note)).map(|note| note.end - note.start).sum();
-        let bytes = end.saturating_sub(tracked.offset() + queued);
+        let bytes = tracked.unread();
         tracked.counts.lost_bytes += bytes;
         tracked.missing = Some(bytes);
         bytes
@@ -190,9 +189,12 @@ impl Sources {
     /// checkpoint later than it could: only then have the queues forgotten what they held of them, and a crash does not
     /// bring it back as if it were of an unknown source. Whether the next checkpoint has any to let go.
     pub fn retire(&mut self, gone: &mut BTreeMap<String, Counts>) -> bool {
-        let is_over = |tracked: &Tracked| tracked.is_finished && tracked.watermark.notes().next().is_none();
+        let is_flying = |tracked: &Tracked| tracked.watermark.notes().next().is_some() || tracked.beyond.is_queued();
+        let is_over = |tracked: &Tracked| tracked.is_finished && !is_flying(tracked);
         for (id, tracked) in self.by_id.extract_if(|_, tracked| tracked.was_over && is_over(tracked)) {
-            gone.entry(tracked.name).or_default().add(&tracked.counts);
+            let sum = gone.entry(tracked.name).or_default();
+            sum.add(&tracked.counts);
+            tracked.beyond.settled().for_each(|(_, counts)| sum.add(counts));
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }
@@ -222,6 +224,7 @@ impl Sources {
             seen_ms: saved.seen_ms,
             size: saved.size,
             missing: saved.missing,
+            beyond: Beyond::restore(saved.beyond),
             // What a pipe gave is gone with the run that read it.
             is_finished: matches!(saved.identity, Identity::Stdin { .. }),
             ..Tracked::new(&saved.name, &saved.identity)

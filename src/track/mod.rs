@@ -6,6 +6,7 @@
 //! a [checkpoint](Tracker::save) moves past it. A crash between any two steps reads the
 //! chunk again in the same pieces, with the same time of reading, and so with the same ids.
 
+mod beyond;
 mod known;
 mod store;
 mod tracked;
@@ -87,9 +88,10 @@ impl Tracker {
     }
 
     /// The same with what lies in the output's queue, oldest first: it need not be read again. Also gives the sequence
-    /// number of each: [`Span::SETTLED`] where something before it must be read again, and so it too, or its source is not
-    /// known: it is sent all the same; `None` where it is settled already.
+    /// number of each: one from [`Span::BEYOND`] on where something before it must be read again, [`Span::SETTLED`] where
+    /// its source is not known: it is sent all the same; `None` where it is settled already.
     ///
+    /// [`Span::BEYOND`]: crate::base::batch::Span::BEYOND
     /// [`Span::SETTLED`]: crate::base::batch::Span::SETTLED
     ///
     /// # Errors
@@ -383,6 +385,7 @@ impl Tracker {
             let sum = ledger.entry(tracked.name.clone()).or_default();
             sum.add(&tracked.counts);
             sum.add(&tracked.watermark.in_flight());
+            tracked.beyond.settled().for_each(|(_, counts)| sum.add(counts));
         }
         ledger
     }
@@ -424,8 +427,10 @@ pub fn saved_ledger(state_dir: &Path) -> Result<Ledger, Error> {
     let mut ledger = Ledger::new();
     for (output, checkpoint) in store::checkpoints(state_dir)? {
         let sources: &mut BTreeMap<String, Counts> = ledger.entry(output).or_default();
-        for (name, counts) in checkpoint.sources.into_iter().map(|saved| (saved.name, saved.counts)) {
-            sources.entry(name).or_default().add(&counts);
+        for saved in checkpoint.sources {
+            let sum = sources.entry(saved.name).or_default();
+            sum.add(&saved.counts);
+            saved.beyond.iter().for_each(|settled| sum.add(&settled.counts));
         }
         for (name, counts) in checkpoint.gone {
             sources.entry(name).or_default().add(&counts);

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::beyond::Settled;
 use crate::base::counts::Counts;
 use crate::base::durable;
 use crate::base::failpoint;
@@ -67,6 +68,9 @@ pub struct SavedSource {
     /// A file that could not be found again, and how many bytes of it were counted as lost for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
+    /// What was delivered of a file from a queue, beyond the cursor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<Settled>,
 }
 
 /// One line of the notes.

@@ -1,6 +1,7 @@
 //! One source that is known: how far it is settled, what of it is in flight, in a queue, or to be read again. Pure: no
 //! disk, no clock.
 
+use super::beyond::{Beyond, Settled};
 use super::known::Seen;
 use super::store::SavedSource;
 use super::watermark::Watermark;
@@ -39,7 +40,7 @@ pub struct Tracked {
     /// Chunks noted by an earlier run beyond the cursor, oldest first; those read again are taken out.
     pub(super) replay: Vec<Note>,
     /// Those of them that a queue has, and that it sends though something before them must be read again.
-    pub(super) queued: Vec<Note>,
+    pub beyond: Beyond,
     /// How many of the first are settled, where a queue has the very one that the cursor comes from.
     pub(super) settled: Option<usize>,
     /// Bytes in a file when it was last looked at.
@@ -81,7 +82,7 @@ impl Tracked {
             is_finished: false,
             was_over: false,
             replay: Vec::new(),
-            queued: Vec::new(),
+            beyond: Beyond::default(),
             settled: None,
             size: 0,
             unread: 0,
@@ -100,6 +101,7 @@ impl Tracked {
         if self.position().is_some() {
             self.unread = self.size.saturating_sub(self.offset());
         }
+        self.beyond.read_again(self.generation);
         (self.size, self.seen_ms, self.is_sought) = (seen.len, now_ms, true);
         (self.is_followed, self.is_finished) = (true, false);
     }
@@ -114,8 +116,15 @@ impl Tracked {
         }
     }
 
-    pub(super) fn offset(&self) -> u64 {
+    fn offset(&self) -> u64 {
         self.position().map_or(0, |(offset, _)| offset)
+    }
+
+    /// Bytes of this generation that were neither settled nor are in a queue, of those that are known to have been there.
+    pub(super) fn unread(&self) -> u64 {
+        let noted = self.replay.iter().filter(|note| note.generation == self.generation);
+        let end = noted.map(|note| note.end).fold(self.size, u64::max);
+        end.saturating_sub(self.offset() + self.beyond.bytes(self.generation))
     }
 
     /// Whether it was not seen for longer.
@@ -126,6 +135,10 @@ impl Tracked {
     pub(super) fn absent(&self, id: SourceId) -> Absent {
         let (offset, guard) = self.position().unwrap_or((0, fingerprint(b"")));
         Absent { id, name: self.name.clone(), identity: self.identity.clone(), offset, guard }
+    }
+
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.identity, Identity::File { .. })
     }
 
     /// Whether no run can read it again: a pipe, or a container that was removed.
@@ -151,7 +164,9 @@ impl Tracked {
 
     /// What became of a chunk is known.
     pub fn settle(&mut self, seq: u64, counts: Counts) {
-        if let Some(passed) = self.watermark.settle(seq, counts) {
+        if seq >= Span::BEYOND {
+            self.beyond.settle(seq, counts);
+        } else if let Some(passed) = self.watermark.settle(seq, counts) {
             self.cursor = Some(passed.cursor);
             self.counts.add(&passed.counts);
         }
@@ -166,7 +181,8 @@ impl Tracked {
             Identity::File { path, .. } => Some(path.clone()),
             _ => None,
         };
-        let replay = self.replay.clone();
+        let is_lost = |note: &&Note| note.generation >= self.generation || !self.beyond.has(note);
+        let replay = self.replay.iter().filter(is_lost).cloned().collect();
         self.replay.retain(|note| note.generation >= self.generation);
         Resume { id, generation: self.generation, cursor, path, replay, unread: std::mem::take(&mut self.unread) }
     }
@@ -189,6 +205,9 @@ impl Tracked {
     /// it lies in a queue. Gives its sequence number; [`Span::SETTLED`] where another must be read again before it, or
     /// nothing is known of it; `None`: it is settled, or taken in already.
     pub fn take_queued(&mut self, queued: &Queued) -> Option<u64> {
+        if self.beyond.has_settled(&queued.note) {
+            return None;
+        }
         let settled = self.settled_notes();
         // Of several that end at one time it is known only from a queue which one the cursor comes from.
         let is_known = self.settled.is_some();
@@ -242,7 +261,8 @@ impl Tracked {
     /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also
     /// holds the length of the file written.
     pub fn noted(&self, id: SourceId) -> SavedSource {
-        SavedSource { cursor: None, counts: Counts::default(), size: 0, missing: None, ..self.saved(id) }
+        let saved = self.saved(id);
+        SavedSource { cursor: None, counts: Counts::default(), size: 0, missing: None, beyond: Vec::new(), ..saved }
     }
 
     /// What a checkpoint holds of it.
@@ -257,11 +277,16 @@ impl Tracked {
             counts: self.counts.clone(),
             size: self.size,
             missing: self.missing,
+            beyond: self
+                .beyond
+                .settled()
+                .map(|(note, counts)| Settled { note: note.clone(), counts: counts.clone() })
+                .collect(),
         }
     }
 
     pub(super) fn truncate(&mut self) {
-        self.unread = self.size.saturating_sub(self.offset());
+        self.unread = self.unread();
         self.size = 0;
         self.generation += 1;
         self.read_to = None;

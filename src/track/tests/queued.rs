@@ -135,7 +135,7 @@ fn what_is_queued_of_a_source_that_is_not_known_is_sent() {
 #[test]
 fn a_damaged_batch_holds_up_its_neighbours_only_where_it_can_be_read_again() {
     for (identity, seqs) in [
-        (identity(HEAD), [Some(0), Some(Span::SETTLED), Some(Span::SETTLED)]),
+        (identity(HEAD), [Some(0), Some(Span::BEYOND), Some(Span::BEYOND + 1)]),
         (Identity::Stdin { began_ns: 1 }, [Some(0), Some(1), Some(2)]),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -169,7 +169,8 @@ fn what_is_in_the_queue_twice_is_sent_once() {
     assert_eq!(open_with(folder.path(), &twice).1, [None, None, Some(0), Some(1), Some(2)]);
 }
 
-/// Of a file that is gone, what the queue has behind a hole is sent: only the hole is lost.
+/// Of a file that is gone, what the queue has behind a hole is sent and counted, once over all runs: only the hole is
+/// lost. If the file is found after all, it is read again from the hole on, and counts then.
 #[test]
 fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -180,6 +181,44 @@ fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
     tracker.save().unwrap();
     drop(tracker);
     let (tracker, seqs) = open_with(folder.path(), &[&batches[..1], &batches[2..3]].concat());
-    assert_eq!(seqs, [Some(0), Some(Span::SETTLED)]);
+    assert_eq!(seqs, [Some(0), Some(Span::BEYOND)]);
     assert_eq!(tracker.miss(SourceId::new(7)), 20);
+    for _ in 0..2 {
+        seqs.iter().flatten().for_each(|seq| settle(&tracker, *seq));
+        assert_eq!(delivered(&tracker), 2, "said twice, counted once");
+    }
+    tracker.save().unwrap();
+    drop(tracker);
+
+    let (tracker, seqs) = open_with(folder.path(), &batches[2..3]);
+    assert_eq!((seqs, delivered(&tracker)), (vec![None], 2), "a crash before the queue forgot it");
+    assert_eq!(tracker.miss(SourceId::new(7)), 0, "told already");
+    let resumed = find(&tracker, &identity(HEAD), HEAD, 8);
+    assert_eq!((offset(resumed.cursor.as_ref()), resumed.replay.len()), (Some(10), 3));
+    assert_eq!((delivered(&tracker), tracker.ledger()["app"].lost_bytes), (1, 0));
+    tracker.begin(&piece(10, 1)).unwrap();
+    tracker.begin(&piece(20, 1)).unwrap();
+    (0..2).for_each(|seq| settle(&tracker, seq));
+    assert_eq!(delivered(&tracker), 3);
+}
+
+/// Forgotten, it is not let go before the queue has sent what it has of it, and its counts are kept.
+#[test]
+fn of_a_file_that_is_forgotten_what_is_queued_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &identity(HEAD), HEAD, 7);
+    let batches: Vec<_> = [0, 10].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
+    tracker.save().unwrap();
+    drop(tracker);
+    let (tracker, _) = open_with(folder.path(), &batches[1..]);
+    assert_eq!(tracker.miss(SourceId::new(7)), 990);
+    tracker.forget(|_| Some(0), 1000);
+    save_twice(&tracker);
+    assert_eq!((tracker.known(), delivered(&tracker)), (1, 0));
+    settle(&tracker, Span::BEYOND);
+    save_twice(&tracker);
+    assert_eq!((tracker.known(), delivered(&tracker)), (0, 1));
+    let saved = Tracker::open(Some(folder.path())).unwrap();
+    assert_eq!(delivered(&saved), 1);
 }

@@ -95,15 +95,17 @@ impl Model {
         for facts in self.facts.values_mut() {
             facts.settled.clone_from(&facts.saved);
             facts.read.clone_from(&facts.saved);
+            facts.beyond.clone_from(&facts.saved_beyond);
+            facts.is_found = false;
         }
         for (frames, waiting) in held.iter().zip(waiting) {
             for (number, spans) in frames {
                 let Some(seqs) = waiting.get(number) else {
                     let mut lines = spans.iter().flat_map(|(id, lines)| lines.clone().map(move |line| (id, line)));
-                    assert!(lines.all(|(id, line)| self.facts[id].saved.contains(&line)), "a frame is dropped unsent");
+                    assert!(lines.all(|(id, line)| self.facts[id].has_saved(line)), "a frame is dropped unsent");
                     continue;
                 };
-                for ((id, lines), _) in spans.iter().zip(seqs).filter(|(_, (_, seq))| *seq != Span::SETTLED) {
+                for ((id, lines), _) in spans.iter().zip(seqs).filter(|(_, (_, seq))| *seq < Span::BEYOND) {
                     self.facts.get_mut(id).unwrap().read.extend(lines.clone());
                 }
             }
@@ -122,7 +124,7 @@ impl Model {
         let missed = tracker.forget_containers("boxes", |container| there.contains(&container.to_owned()));
         for world in self.sources.iter().filter(|world| world.is_gone) {
             let (facts, queued) = (self.facts.get_mut(&world.id).unwrap(), of(world.id));
-            let is_lost = |line: &&u64| !facts.saved.contains(line) && !queued.contains(line);
+            let is_lost = |line: &&u64| !facts.has_saved(**line) && !queued.contains(line);
             let lost = facts.noted.iter().filter(is_lost).count() as u64;
             // Told again where there was no checkpoint since.
             let is_told = std::mem::replace(&mut facts.is_told, true);

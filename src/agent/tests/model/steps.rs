@@ -48,6 +48,9 @@ impl Model {
         let read: Vec<_> = self.facts[&world.id].read.iter().copied().collect();
         assert_eq!(read, (0..at).collect::<Vec<_>>(), "{}: before the place where reading goes on", world.name());
         world.open(resume);
+        let facts = self.facts.get_mut(&self.sources[source].id).unwrap();
+        facts.beyond.clear();
+        facts.is_found = true;
     }
 
     /// As a worker does: notes first, then the batch.
@@ -121,8 +124,15 @@ impl Model {
         let Some(batch) = batch else { return };
         let mut lines = lines_of(&batch).into_iter();
         for span in &batch.spans {
-            let of_span = lines.by_ref().take(span.items as usize).filter(|_| span.seq != Span::SETTLED);
-            of_span.for_each(|(id, line)| self.facts.get_mut(&id).unwrap().settled.extend([line]));
+            for (id, line) in lines.by_ref().take(span.items as usize) {
+                let facts = self.facts.get_mut(&id).unwrap();
+                match span.seq {
+                    Span::SETTLED => {}
+                    Span::BEYOND.. if facts.is_found => {}
+                    Span::BEYOND.. => _ = facts.beyond.insert(line),
+                    _ => _ = facts.settled.insert(line),
+                }
+            }
         }
         let settlement = |span: Span| {
             let counts = Counts { delivered: u64::from(span.items), ..span.counts };
@@ -145,7 +155,8 @@ impl Model {
         if self.newest_notes().0 != self.synced.0 {
             self.note_synced();
         }
-        for Facts { read, settled, saved, .. } in self.facts.values_mut() {
+        for Facts { read, settled, saved, beyond, saved_beyond, .. } in self.facts.values_mut() {
+            saved_beyond.clone_from(beyond);
             *saved = read.iter().copied().take_while(|line| settled.contains(line)).collect();
         }
     }
