@@ -35,6 +35,7 @@ mod tests {
             service_name: "web".into(),
             stream,
             path: path.map(str::to_owned),
+            mask: None,
             timezone: "utc".into(),
         };
         let Fields(fields) = fields(&source, "node7");

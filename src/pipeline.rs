@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::base::chunk::Chunk;
 use crate::base::counts::Counts;
+use crate::base::fault::Fault;
 use crate::base::records::Records;
 use crate::base::source::{Source, SourceId};
 use crate::decode::Decoder;
 use crate::enrich;
 use crate::filter::{Condition, Filter};
-use crate::mask::{self, MaskedFields, MaskedRecord, Masker, Scratch};
+use crate::mask::{self, Labelled, MaskedFields, MaskedRecord, Masker, Scratch};
 use crate::output::{Encoder, Refused};
 
 /// What all workers of all outputs share: the compiled configuration.
@@ -33,7 +34,16 @@ pub struct Pipeline {
     decoder: Decoder,
     records: Records,
     scratch: Scratch,
-    sources: HashMap<SourceId, (Arc<Source>, MaskedFields)>,
+    sources: HashMap<SourceId, Known>,
+}
+
+/// What is remembered of a source.
+#[derive(Debug)]
+struct Known {
+    source: Arc<Source>,
+    /// What masks it, if a label says so.
+    labelled: Option<Arc<Labelled>>,
+    fields: MaskedFields,
 }
 
 /// What came of one chunk. Reused from chunk to chunk.
@@ -53,6 +63,8 @@ pub struct Part {
     pub masked: Vec<(String, u64)>,
     /// Detector and field of values replaced, where they are to be said.
     pub places: Vec<(String, String)>,
+    /// What is wrong with the label `logferry.mask` of its source, where that was looked at for the first time.
+    pub label_faults: Vec<Fault>,
 }
 
 /// The reason under which records are counted that masking could not process.
@@ -85,10 +97,10 @@ impl Pipeline {
         part.begin(chunk);
         self.decoder.decode(chunk, text, &mut self.records);
         self.rules.filter.apply(&chunk.source, text, &mut self.records, &mut |rule, count| part.drop(rule, count));
-        let fields = known_fields(&mut self.sources, &self.rules, &chunk.source);
+        let known = known(&mut self.sources, &self.rules, &chunk.source, &mut part.label_faults);
+        let masker = known.masker(&self.rules);
         let origin = mask::Origin { source: chunk.source.id, generation: chunk.generation, seen_ms: chunk.seen_ms };
-        let masked =
-            self.rules.masker.of(&chunk.source.name).mask(text, &self.records, origin, fields, &mut self.scratch);
+        let masked = masker.mask(text, &self.records, origin, &known.fields, &mut self.scratch);
         part.held = masked.held();
         part.masked.extend(masked.hits().map(|(detector, count)| (detector.to_owned(), count)));
         if self.rules.masker.is_audited() {
@@ -121,6 +133,7 @@ impl Part {
         self.body.clear();
         self.masked.clear();
         self.places.clear();
+        self.label_faults.clear();
         self.counts = Counts {
             read: chunk.lines.len() as u64,
             bytes: chunk.input_bytes,
@@ -136,23 +149,38 @@ impl Part {
     }
 }
 
-/// Of how many sources the fixed fields are remembered: of thousands only few have lines at a time.
-const FIELDS_OF: usize = 512;
+impl Known {
+    fn new(source: &Arc<Source>, rules: &Rules, label_faults: &mut Vec<Fault>) -> Self {
+        let label = source.mask.as_deref();
+        let labelled = label.and_then(|label| rules.masker.of(&source.name).labelled(label));
+        labelled.iter().for_each(|labelled| label_faults.extend_from_slice(&labelled.faults));
+        let mut known = Self { source: Arc::clone(source), labelled, fields: MaskedFields::default() };
+        known.fields = known.masker(rules).fields(&enrich::fields(source, &rules.host_name));
+        known
+    }
 
-/// The masked fixed fields of a source; made again when its facts change (a container is renamed).
-fn known_fields<'a>(
-    sources: &'a mut HashMap<SourceId, (Arc<Source>, MaskedFields)>,
+    fn masker<'a>(&'a self, rules: &'a Rules) -> &'a Masker {
+        self.labelled.as_ref().map_or_else(|| rules.masker.of(&self.source.name), |labelled| &labelled.masker)
+    }
+}
+
+/// So many sources are remembered: of thousands only few have lines at a time.
+const REMEMBERED: usize = 512;
+
+/// What is remembered of a source; made again when its facts change (a container is renamed).
+fn known<'a>(
+    sources: &'a mut HashMap<SourceId, Known>,
     rules: &Rules,
     source: &Arc<Source>,
-) -> &'a MaskedFields {
-    let masked =
-        || (Arc::clone(source), rules.masker.of(&source.name).fields(&enrich::fields(source, &rules.host_name)));
-    if sources.len() >= FIELDS_OF && !sources.contains_key(&source.id) {
+    label_faults: &mut Vec<Fault>,
+) -> &'a Known {
+    if sources.len() >= REMEMBERED && !sources.contains_key(&source.id) {
         sources.clear();
     }
-    let known = sources.entry(source.id).or_insert_with(masked);
-    if !Arc::ptr_eq(&known.0, source) {
-        *known = masked();
+    let mut new = || Known::new(source, rules, label_faults);
+    let known = sources.entry(source.id).or_insert_with(&mut new);
+    if !Arc::ptr_eq(&known.source, source) {
+        *known = new();
     }
-    &known.1
+    known
 }

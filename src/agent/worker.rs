@@ -14,6 +14,7 @@ use crate::base::batch::Span;
 use crate::base::chunk::Chunk;
 use crate::base::clock;
 use crate::base::failpoint;
+use crate::base::fault::Fault;
 use crate::base::metrics::{Metric, Metrics};
 use crate::base::seldom::Seldom;
 use crate::base::source::{Source, SourceId};
@@ -247,6 +248,11 @@ impl Worker {
         dropped.for_each(|(rule, count)| metrics.add(Metric::DroppedRecords, rule, *count));
         for (detector, count) in &part.masked {
             metrics.add(Metric::MaskedValues, &format!("{detector},{name}"), *count);
+        }
+        for Fault { message, hint, .. } in &part.label_faults {
+            let hint = hint.as_ref().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+            let text = format!("label logferry.mask of {}: {message}{hint}", chunk.source.container_name);
+            self.seldom.told(text, Instant::now()).into_iter().for_each(|text| tracing::warn!("{text}"));
         }
         for (detector, path) in &part.places {
             let place = if path.is_empty() { "lines of text" } else { path };

@@ -112,6 +112,7 @@ pub(crate) mod tests {
             service_name: "app".into(),
             stream: None,
             path: Some("/var/log/app.log".into()),
+            mask: None,
             timezone: "utc".into(),
         };
         let mut chunk = Chunk {

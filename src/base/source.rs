@@ -220,6 +220,8 @@ pub struct Source {
     pub stream: Option<Stream>,
     /// The path under which the file was first seen, for files.
     pub path: Option<String>,
+    /// What a container's label wants to be masked.
+    pub mask: Option<Arc<str>>,
     /// Zone of time stamps without one: IANA name, `local` or `utc`.
     pub timezone: Arc<str>,
 }
@@ -240,6 +242,7 @@ impl Source {
             container_name: names.container.clone(),
             service_name: names.service.clone(),
             path: self.path.clone(),
+            mask: self.mask.clone(),
             timezone: Arc::clone(&self.timezone),
             ..*self
         }
@@ -256,6 +259,7 @@ impl Source {
             service_name: String::new(),
             stream: None,
             path: None,
+            mask: None,
             timezone: "utc".into(),
         }
     }

@@ -101,7 +101,7 @@ fn all_faults_of_a_file_are_told_at_once() {
             (
                 "x",
                 "unknown key `x`",
-                "known here: enabled, detect, keys, except_keys, base64, except, audit, source, replace, pseudonym, types, rule",
+                "known here: enabled, detect, keys, except_keys, base64, except, audit, labels, source, replace, pseudonym, types, rule",
             ),
         ],
     );

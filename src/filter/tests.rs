@@ -13,6 +13,7 @@ fn source() -> Source {
         service_name: "web".into(),
         stream: None,
         path: None,
+        mask: None,
         timezone: "utc".into(),
     }
 }

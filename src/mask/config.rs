@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::detect::{DETECTORS, Detector, Group, SECRET, Search, Set};
 use super::except::{self, Except};
 use super::keys::{Keys, plain};
+use super::labels::Labels;
 use super::replace::{Mode, PseudonymConfig, Replace, Types};
 use super::rewrite::Rules;
 use super::rules::{Rule, RuleConfig};
@@ -33,6 +34,8 @@ pub struct Config {
     pub except: Vec<String>,
     /// Where values are replaced is said in the agent's own log, now and then: detector, source and field.
     pub audit: bool,
+    /// What the labels `logferry.mask` of containers may do: `ignore`, `add` or `change`.
+    pub labels: Labels,
     /// What is otherwise for one source, by its name.
     pub source: BTreeMap<String, SourceConfig>,
     /// What is written instead, by detector, group, country, `default` or `all`; else the tag. The most special word
@@ -74,6 +77,7 @@ impl Default for Config {
             base64: false,
             except: Vec::new(),
             audit: false,
+            labels: Labels::default(),
             source: BTreeMap::new(),
             replace: BTreeMap::new(),
             pseudonym: PseudonymConfig::default(),

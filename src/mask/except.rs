@@ -17,7 +17,7 @@ const ALIKE: f64 = 0.84;
 const LARGEST_PATTERN: usize = 1 << 20;
 
 /// What is left, compiled.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Except {
     /// In lower case.
     values: HashSet<String>,

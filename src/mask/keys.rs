@@ -131,7 +131,7 @@ impl Kind {
 }
 
 /// All secret names, ready to be compared from their ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Keys {
     names: Names,
     /// Lower case, no separators, last byte first.
@@ -142,7 +142,7 @@ pub(super) struct Keys {
 const SEPARATOR: u8 = 1;
 
 /// Names as a tree of letters, the last one at its root: most words part from all names after a letter or two.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Names {
     /// Numbers the bytes of all names, in either case; 0: in none, or [`SEPARATOR`].
     letters: [u8; 256],

@@ -9,7 +9,9 @@ mod detect;
 mod escapes;
 mod except;
 mod keys;
+mod labels;
 mod look;
+mod masked;
 mod object;
 mod path;
 mod replace;
@@ -19,11 +21,13 @@ mod trace;
 mod wrappings;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use config::{About, Config, SourceConfig, detectors};
+pub use labels::{Labelled, Labels};
+pub use masked::{Masked, MaskedFields, MaskedRecord, Origin};
 pub use path::path_at;
-use path::without_indices;
 use replace::Act;
 pub use replace::{Mode, Named, PseudonymConfig, TextConfig, Types};
 pub use rules::RuleConfig;
@@ -31,21 +35,13 @@ pub use trace::Hit;
 
 use crate::base::chunk::offset;
 use crate::base::fault::Fault;
-use crate::base::records::{Fields, Key, Record, Records, Shape};
-use crate::base::source::SourceId;
-use detect::{DETECTORS, Detector, pem};
+use crate::base::records::{Fields, Record, Records, Shape};
+use detect::{DETECTORS, Detector, Search, Set, pem};
 pub use detect::{Miss, Why};
 use rewrite::{Buffers, Rewriter, Rules};
 
 /// Written instead of a text that cannot be processed, where the text as a whole cannot be held back.
 pub const HELD: &str = "[held]";
-
-/// Of one chunk, no more places are told, and of their paths no more characters.
-const MOST_PLACES: usize = 32;
-/// And no more hits are looked at.
-const MOST_SAMPLED: usize = 64;
-/// See [`MOST_PLACES`].
-const LONGEST_PATH: usize = 100;
 
 /// What works: all detectors and rules, compiled. Shared by all workers.
 #[derive(Debug)]
@@ -59,6 +55,9 @@ pub struct Masker {
     is_audited: bool,
     /// For sources that have something of their own.
     by_source: BTreeMap<String, Self>,
+    labels: Labels,
+    /// For containers with a label.
+    labelled: labels::Made,
 }
 
 /// Buffers that are reused from chunk to chunk.
@@ -100,130 +99,6 @@ enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held;
 
-/// A source's fixed fields after masking.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct MaskedFields(Vec<(Key, String)>);
-
-impl MaskedFields {
-    /// Name and value, in the order in which they are written.
-    #[must_use]
-    pub fn all(&self) -> &[(Key, String)] {
-        &self.0
-    }
-
-    /// One value.
-    #[must_use]
-    pub fn get(&self, key: Key) -> Option<&str> {
-        self.0.iter().find(|(one, _)| *one == key).map(|(_, value)| value.as_str())
-    }
-}
-
-/// The records of one chunk after masking.
-#[derive(Clone, Copy, Debug)]
-pub struct Masked<'a> {
-    text: &'a str,
-    scratch: &'a Scratch,
-    names: &'a [String],
-    fields: &'a MaskedFields,
-    origin: Origin,
-}
-
-/// Which chunk it is: what ids are made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin {
-    /// Whose chunk.
-    pub source: SourceId,
-    /// Counts the truncations of the source.
-    pub generation: u32,
-    /// When it was first read, in ms since 1970.
-    pub seen_ms: i64,
-}
-
-/// One masked record.
-#[derive(Clone, Copy, Debug)]
-pub struct MaskedRecord<'a> {
-    /// A JSON object, or plain text, as `record.shape` says. Valid JSON stays valid JSON.
-    pub text: &'a str,
-    /// The rest; its own range is of the unmasked text and not to be used.
-    pub record: &'a Record,
-}
-
-impl<'a> Masked<'a> {
-    /// The records, in order. Those that could not be processed are not among them.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = MaskedRecord<'a>> + use<'a> {
-        let Self { text, scratch, .. } = *self;
-        scratch.records.iter().map(move |one| {
-            let from = if one.aside { scratch.rewritten.as_str() } else { text };
-            MaskedRecord { text: &from[one.start as usize..one.end as usize], record: &one.record }
-        })
-    }
-
-    /// The fixed fields of its source.
-    #[must_use]
-    pub const fn fields(&self) -> &'a MaskedFields {
-        self.fields
-    }
-
-    /// Which chunk it is.
-    #[must_use]
-    pub const fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    /// How many records were dropped for what a detector found in them, by its name.
-    pub fn dropped(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
-        let named = self.names.iter().zip(&self.scratch.dropped);
-        named.filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count))
-    }
-
-    /// The lines whose records were dropped, in order, with the detector as [`Masker::name`] takes it.
-    #[must_use]
-    pub fn gone(&self) -> &'a [(u32, usize)] {
-        &self.scratch.gone
-    }
-
-    /// How many records were held back because masking could not process them.
-    #[must_use]
-    pub const fn held(&self) -> u64 {
-        self.scratch.held
-    }
-
-    /// Each value that was replaced, in the order of the records; nothing unless the scratch is [`Scratch::tracing`].
-    #[must_use]
-    pub fn trace(&self) -> &'a [Hit] {
-        self.scratch.buffers.trace.hits()
-    }
-
-    /// Where values were replaced: by which detector or rule, and in which field as it is called after masking; in text
-    /// that is empty. At most `MOST_PLACES`; nothing unless the scratch is [`Scratch::tracing`].
-    #[must_use]
-    pub fn places(&self) -> BTreeSet<(&'a str, String)> {
-        let mut records = self.records().peekable();
-        let mut places = BTreeSet::new();
-        // A sample: each path is sought from the beginning of its record.
-        let hits = self.trace();
-        for hit in hits.iter().step_by(hits.len() / MOST_SAMPLED + 1) {
-            while records.next_if(|one| one.record.line < hit.line).is_some() {}
-            let Some(one) = records.peek().filter(|one| one.record.line == hit.line) else { continue };
-            let path = match one.record.shape {
-                Shape::Object => without_indices(&path_at(one.text, hit.written.start)),
-                Shape::Text => String::new(),
-            };
-            places.insert((self.names[hit.by].as_str(), path.chars().take(LONGEST_PATH).collect()));
-            if places.len() >= MOST_PLACES {
-                break;
-            }
-        }
-        places
-    }
-
-    /// The name of each detector and rule that replaced anything, and how many values.
-    pub fn hits(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
-        let named = self.names.iter().zip(&self.scratch.hits);
-        named.filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count))
-    }
-}
-
 impl Masker {
     /// Compiles detectors and rules.
     ///
@@ -250,15 +125,48 @@ impl Masker {
         };
         let detectors = DETECTORS.iter().map(|one| one.name.to_owned());
         let names = detectors.chain(rules.rules.iter().map(|rule| rule.name.clone())).collect();
-        let pem = DETECTORS.iter().position(|one| one.name == "private_key");
-        let pem = pem.filter(|row| rules.search.wanted.contains(*row));
-        Ok(Self { rules, enabled: config.enabled, pem, names, is_audited: config.audit, by_source })
+        Ok(Self {
+            pem: row_of_keys(rules.search.wanted),
+            rules,
+            enabled: config.enabled,
+            names,
+            is_audited: config.audit,
+            by_source,
+            labels: config.labels,
+            labelled: labels::Made::default(),
+        })
+    }
+
+    /// The same with these detectors on. With none, where nothing is masked, nothing is.
+    fn detecting(&self, wanted: Set) -> Self {
+        let Rules { search: Search { keys, except, base64, .. }, rules, replace } = &self.rules;
+        Self {
+            rules: Rules {
+                search: Search::new(wanted, keys.clone(), except.clone(), *base64),
+                rules: if self.enabled { rules.clone() } else { Vec::new() },
+                replace: replace.clone(),
+            },
+            enabled: self.enabled || !wanted.is_empty(),
+            pem: row_of_keys(wanted),
+            names: self.names.clone(),
+            is_audited: self.is_audited,
+            by_source: BTreeMap::new(),
+            labels: self.labels,
+            labelled: labels::Made::default(),
+        }
     }
 
     /// What masks the lines of the source of this name.
     #[must_use]
     pub fn of(&self, source: &str) -> &Self {
         self.by_source.get(source).unwrap_or(self)
+    }
+
+    /// What masks the lines of a container with this label `logferry.mask`, of a source that this one is [of](Self::of).
+    /// `None`: labels are ignored.
+    #[must_use]
+    pub fn labelled(&self, label: &str) -> Option<Arc<Labelled>> {
+        (self.labels != Labels::Ignore).then(|| self.labelled.of(self, label))
     }
 
     /// The name of a hit's detector or rule.
@@ -414,6 +322,12 @@ impl Masker {
         }
         fate
     }
+}
+
+/// The row of private keys, if it is on.
+fn row_of_keys(wanted: Set) -> Option<usize> {
+    let row = DETECTORS.iter().position(|one| one.name == "private_key");
+    row.filter(|row| wanted.contains(*row))
 }
 
 impl Scratch {

@@ -50,7 +50,7 @@ fn demands(pattern: &Hir, byte: u8) -> bool {
 }
 
 /// One rule, compiled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) name: String,
     regex: Regex,

@@ -192,9 +192,7 @@ impl Sources {
         let is_flying = |tracked: &Tracked| tracked.watermark.notes().next().is_some() || tracked.beyond.is_queued();
         let is_over = |tracked: &Tracked| tracked.is_finished && !is_flying(tracked);
         for (id, tracked) in self.by_id.extract_if(|_, tracked| tracked.was_over && is_over(tracked)) {
-            let sum = gone.entry(tracked.name).or_default();
-            sum.add(&tracked.counts);
-            tracked.beyond.settled().for_each(|(_, counts)| sum.add(counts));
+            gone.entry(tracked.name.clone()).or_default().add(&tracked.all_counts());
             if let Some(ids) = self.by_trait.get_mut(&trait_of(&tracked.identity)) {
                 ids.retain(|one| *one != id);
             }

@@ -383,9 +383,8 @@ impl Tracker {
         let mut ledger = state.gone.clone();
         for tracked in state.sources.all() {
             let sum = ledger.entry(tracked.name.clone()).or_default();
-            sum.add(&tracked.counts);
+            sum.add(&tracked.all_counts());
             sum.add(&tracked.watermark.in_flight());
-            tracked.beyond.settled().for_each(|(_, counts)| sum.add(counts));
         }
         ledger
     }
@@ -428,9 +427,7 @@ pub fn saved_ledger(state_dir: &Path) -> Result<Ledger, Error> {
     for (output, checkpoint) in store::checkpoints(state_dir)? {
         let sources: &mut BTreeMap<String, Counts> = ledger.entry(output).or_default();
         for saved in checkpoint.sources {
-            let sum = sources.entry(saved.name).or_default();
-            sum.add(&saved.counts);
-            saved.beyond.iter().for_each(|settled| sum.add(&settled.counts));
+            sources.entry(saved.name.clone()).or_default().add(&saved.all_counts());
         }
         for (name, counts) in checkpoint.gone {
             sources.entry(name).or_default().add(&counts);

@@ -73,6 +73,15 @@ pub struct SavedSource {
     pub beyond: Vec<Settled>,
 }
 
+impl SavedSource {
+    /// What became of all lines that are settled.
+    pub fn all_counts(&self) -> Counts {
+        let mut sum = self.counts.clone();
+        self.beyond.iter().for_each(|settled| sum.add(&settled.counts));
+        sum
+    }
+}
+
 /// One line of the notes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

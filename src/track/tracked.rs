@@ -116,6 +116,13 @@ impl Tracked {
         }
     }
 
+    /// What became of all lines that are settled.
+    pub fn all_counts(&self) -> Counts {
+        let mut sum = self.counts.clone();
+        self.beyond.settled().for_each(|(_, counts)| sum.add(counts));
+        sum
+    }
+
     fn offset(&self) -> u64 {
         self.position().map_or(0, |(offset, _)| offset)
     }

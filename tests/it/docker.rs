@@ -367,3 +367,27 @@ fn labels_choose_and_name() {
     assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!(records[0]["service_name"], "shop");
 }
+
+/// A label turns detectors on for its container alone, and none off.
+#[test]
+fn labels_add_to_what_is_masked() {
+    let engine = Engine::given();
+    let ground = engine.ground();
+    let text = "echo seq-a-000000$N from 10.1.2.3 of a@example.com";
+    let (both, plain) = (unique("both"), unique("plain"));
+    engine.run(&["--name", &both, "--label", "logferry.mask=ipv4,-email", "-e", "N=0"], text);
+    engine.run(&["--name", &plain, "-e", "N=1"], text);
+    let agent = ground.start(&[]);
+    wait_for_lines(&ground, 2);
+    let said = agent.terminate().expect_code(0).stderr;
+    assert_each_once(&ground, 2);
+    for record in records(&ground) {
+        let expected = if record["container_name"] == both.as_str() {
+            "from [ipv4] of [email]"
+        } else {
+            "from 10.1.2.3 of [email]"
+        };
+        assert!(record["message"].as_str().unwrap().ends_with(expected), "{record}");
+    }
+    assert!(said.contains(&format!("label logferry.mask of {both}: a label may not turn `email` off")), "{said}");
+}

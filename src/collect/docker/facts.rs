@@ -1,6 +1,7 @@
 //! What is known of a container, whether it is wanted, and what its records call it. Asks the engine nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -13,6 +14,9 @@ const ENABLE_LABEL: &str = "logferry.enable";
 
 /// Labels that name a service, the first that is there wins.
 const SERVICE_LABELS: [&str; 3] = ["logferry.service", "com.docker.compose.service", "com.docker.swarm.service.name"];
+
+/// What of a container's lines is masked besides: detectors, groups and countries, with commas between them.
+const MASK_LABEL: &str = "logferry.mask";
 
 /// A container as the engine describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +58,11 @@ impl Facts {
     pub fn service_name(&self) -> &str {
         let label = SERVICE_LABELS.iter().find_map(|label| self.labels.get(*label));
         label.map(String::as_str).filter(|name| !name.is_empty()).unwrap_or_else(|| without_replica(&self.name))
+    }
+
+    /// What it wants to be masked.
+    pub fn mask(&self) -> Option<Arc<str>> {
+        self.labels.get(MASK_LABEL).filter(|label| !label.is_empty()).map(|label| label.as_str().into())
     }
 }
 

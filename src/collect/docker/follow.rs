@@ -152,6 +152,7 @@ impl Shared {
             service_name: facts.service_name().to_owned(),
             stream: Some(stream),
             path: None,
+            mask: facts.mask(),
             timezone: Arc::clone(&self.timezone),
         }
     }
@@ -310,6 +311,7 @@ impl Follower {
                 service_name: facts.service_name().to_owned(),
                 stream: source.stream,
                 path: None,
+                mask: source.mask.clone(),
                 timezone: Arc::clone(&source.timezone),
             });
         }

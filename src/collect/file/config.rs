@@ -107,6 +107,7 @@ impl Config {
             service_name: or_name(&self.service_name),
             stream: None,
             path,
+            mask: None,
             timezone: self.timezone.as_str().into(),
         }
     }

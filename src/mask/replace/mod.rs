@@ -42,7 +42,7 @@ pub(super) enum Act {
 }
 
 /// What is written, by detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Replace {
     /// By row. Empty: all are tags.
     acts: Vec<Act>,

@@ -46,6 +46,43 @@ fn all_faults_are_told_at_once_with_their_keys() {
 }
 
 #[test]
+fn a_label_adds_and_takes_nothing_away() {
+    let text = "a@b.io 10.0.0.1 pwd=x";
+    for (toml, label, to, faults) in [
+        ("", "ipv4", "[email] [ipv4] pwd=[secret]", &[][..]),
+        ("", " network , ,", "[email] [ipv4] pwd=[secret]", &[]),
+        ("", "-email,ipv4", "[email] [ipv4] pwd=[secret]", &["-email"]),
+        ("", "-all", "[email] 10.0.0.1 pwd=[secret]", &["-all"]),
+        ("", "ipv5,ipv4", "[email] [ipv4] pwd=[secret]", &["ipv5"]),
+        (r#"labels = "change""#, "-email,ipv4", "a@b.io [ipv4] pwd=[secret]", &[]),
+        (r#"labels = "change""#, "-all", text, &[]),
+        (r#"detect = ["default", "-email"]"#, "email", "[email] 10.0.0.1 pwd=[secret]", &[]),
+        ("enabled = false", "ipv4", "a@b.io [ipv4] pwd=x", &[]),
+        ("enabled = false", "ipv5", text, &["ipv5"]),
+        (r#"except = ["a@b.io"]"#, "ipv4", "a@b.io [ipv4] pwd=[secret]", &[]),
+        (r#"replace = { email = "partial" }"#, "ipv4", "***@b.io [ipv4] pwd=[secret]", &[]),
+        (r#"rule = [{ name = "b", regex = "pwd" }]"#, "ipv4", "[email] [ipv4] [b]=x", &[]),
+        (r#"source.app.detect = ["email"]"#, "ipv4", "[email] [ipv4] pwd=x", &[]),
+    ] {
+        let labelled = masker(toml).of("app").labelled(label).unwrap();
+        let words: Vec<_> = labelled.faults.iter().map(|fault| fault.key.as_str()).collect();
+        let masked = mask(&labelled.masker, &[text]).remove(0);
+        assert_eq!((masked, &words[..]), (to.to_owned(), faults), "{toml} {label}");
+    }
+    assert!(masker(r#"labels = "ignore""#).labelled("ipv4").is_none());
+}
+
+#[test]
+fn too_many_labels_turn_everything_on() {
+    let masker = masker("");
+    let mut faces = (0..64).map(|number| masker.labelled(&format!("ipv4,x{number}")).unwrap());
+    assert!(faces.all(|labelled| !labelled.masker.is_on("phone")));
+    let (one, other) = (masker.labelled("mac").unwrap(), masker.labelled("ipv6").unwrap());
+    assert!(one.masker.is_on("phone") && std::sync::Arc::ptr_eq(&one, &other));
+    assert!(!masker.labelled("ipv4,x3").unwrap().masker.is_on("phone"));
+}
+
+#[test]
 fn settings_do_what_they_say() {
     let off = r#"{"password":"x","m":"a@b.io"}"#;
     for (toml, from, to) in [

@@ -17,6 +17,7 @@ fn known(stream: Stream, cursor: Option<Cursor>, replay: Vec<Note>) -> (Arc<Sour
         service_name: "c".into(),
         stream: Some(stream),
         path: None,
+        mask: None,
         timezone: "utc".into(),
     };
     (Arc::new(source), Resume { id, generation: 0, cursor, path: None, replay, unread: 0 })

@@ -122,6 +122,7 @@ fn logs(cursors: &[Option<Cursor>; 2]) -> Logs {
             service_name: "c".into(),
             stream: Some(stream),
             path: None,
+            mask: None,
             timezone: "utc".into(),
         };
         (
