@@ -65,7 +65,7 @@ impl<F: FnMut(Place)> Visit for F {
 }
 
 /// Blocks whose kinds are found at one go.
-const BATCH: usize = 4;
+const BATCH: usize = 16;
 
 /// Shows all signs in `bytes`. Block by block in order, in a block kind by kind.
 pub(super) fn walk(bytes: &[u8], words: Option<&Fingerprints>, visit: &mut impl Visit) {
