@@ -23,6 +23,15 @@ pub enum Labels {
     Change,
 }
 
+/// So many words of a label are looked at: more than there are detectors and groups.
+const MOST_WORDS: usize = 256;
+
+/// So many faults of a label are told: whoever writes labels may not be the one who reads the agent's log.
+const MOST_FAULTS: usize = 4;
+
+/// No word that means anything is longer, in bytes.
+const LONGEST_WORD: usize = 64;
+
 /// So many different labels are told apart. With more of them all detectors are on for those that come later.
 const MOST_LABELS: usize = 64;
 
@@ -51,11 +60,15 @@ impl Made {
 fn make(masker: &Masker, label: &str) -> Labelled {
     let mut wanted = if masker.is_enabled() { masker.rules.search.wanted } else { Set::default() };
     let mut faults = Vec::new();
-    for word in label.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+    for word in label.split(',').take(MOST_WORDS).map(str::trim).filter(|word| !word.is_empty()) {
         let (name, is_off) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
         let rows = named(name);
-        if rows.is_empty() {
-            faults.push(Fault::new(word, format!("there is no detector `{name}`")).hint(nearest(name)));
+        if name.len() > LONGEST_WORD {
+            faults.push(Fault::new(word, "a word is too long for a detector"));
+        } else if rows.is_empty() {
+            let near = nearest(name);
+            let hint = near.split_inclusive('?').next().unwrap_or_default();
+            faults.push(Fault::new(word, format!("there is no detector `{}`", name.escape_debug())).hint(hint));
         } else if is_off && masker.labels != Labels::Change {
             let fault = Fault::new(word, format!("a label may not turn `{name}` off"));
             faults.push(fault.hint("labels = \"change\" in [mask] lets it"));
@@ -63,5 +76,6 @@ fn make(masker: &Masker, label: &str) -> Labelled {
             rows.into_iter().for_each(|row| if is_off { wanted.remove(row) } else { wanted.insert(row) });
         }
     }
+    faults.truncate(MOST_FAULTS);
     Labelled { masker: masker.detecting(wanted), faults }
 }

@@ -73,6 +73,18 @@ fn a_label_adds_and_takes_nothing_away() {
 }
 
 #[test]
+fn of_a_long_label_little_is_said_and_nothing_as_it_is() {
+    let label = format!("{},{}\n,ipv4", "x".repeat(100_000), "y".repeat(3));
+    let labelled = masker("").labelled(&label).unwrap();
+    let said: Vec<_> = labelled.faults.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(said, ["a word is too long for a detector", "there is no detector `yyy`"]);
+    assert!(labelled.masker.is_on("ipv4"));
+    let labelled = masker("").labelled(&"a\nb,".repeat(10_000)).unwrap();
+    assert_eq!(labelled.faults.len(), 4);
+    assert!(labelled.faults.iter().all(|fault| fault.message == "there is no detector `a\\nb`"));
+}
+
+#[test]
 fn too_many_labels_turn_everything_on() {
     let masker = masker("");
     let mut faces = (0..64).map(|number| masker.labelled(&format!("ipv4,x{number}")).unwrap());
