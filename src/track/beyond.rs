@@ -1,6 +1,7 @@
-//! What a queue has of one file behind a hole: chunks that are sent though something before them must be read again. If
-//! the file is found, they are read again with it, and count then; if not, what was delivered from the queue counts.
-//! Pure: no disk, no clock.
+//! What a queue has of one file behind a hole: chunks that are sent though something before them must be read again.
+//! Those that are read again count then; what is delivered and never read again counts here. Pure: no disk, no clock.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,23 +17,47 @@ pub struct Beyond(Vec<(Note, Fate)>);
 enum Fate {
     Queued,
     Settled(Counts),
-    /// The file was found.
-    ReadAgain,
+    /// It is read again, or damaged: of no consequence here.
+    Over,
 }
 
-/// A chunk that was delivered from a queue, behind a hole, and was not read again since.
+/// A chunk as a checkpoint has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settled {
-    /// Which chunk.
+pub struct SavedChunk {
+    /// Which.
     pub note: Note,
-    /// What became of its lines.
-    pub counts: Counts,
+    /// What became of its lines. `None`: a queue has it.
+    pub counts: Option<Counts>,
 }
 
 impl Beyond {
-    /// What an earlier run delivered.
-    pub fn restore(settled: Vec<Settled>) -> Self {
-        Self(settled.into_iter().map(|Settled { note, counts }| (note, Fate::Settled(counts))).collect())
+    /// Takes those of a checkpoint.
+    pub fn restore(saved: Vec<SavedChunk>) -> Self {
+        let fate = |counts: Option<Counts>| counts.map_or(Fate::Queued, Fate::Settled);
+        Self(saved.into_iter().map(|SavedChunk { note, counts }| (note, fate(counts))).collect())
+    }
+
+    /// What a checkpoint holds of them.
+    pub fn saved(&self) -> Vec<SavedChunk> {
+        let saved = self.0.iter().filter_map(|(note, fate)| {
+            let counts = match fate {
+                Fate::Queued => None,
+                Fate::Settled(counts) => Some(counts.clone()),
+                Fate::Over => return None,
+            };
+            Some(SavedChunk { note: note.clone(), counts })
+        });
+        saved.collect()
+    }
+
+    /// Lets go of those that wait in no queue, though they did: before any has a sequence number.
+    pub fn keep_queued(&mut self, queued: &HashSet<&Note>) {
+        self.0.retain(|(note, fate)| !matches!(fate, Fate::Queued) || queued.contains(note));
+    }
+
+    /// Lets go of one that is behind no hole any more: before any has a sequence number.
+    pub fn forget(&mut self, note: &Note) {
+        self.0.retain(|(one, _)| one != note);
     }
 
     /// Takes in a chunk that a queue has. Gives its sequence number, see [`Span::BEYOND`].
@@ -51,29 +76,37 @@ impl Beyond {
 
     /// What became of a chunk is known. Said twice, it counts once.
     pub fn settle(&mut self, seq: u64, counts: Counts) {
-        let index = seq.checked_sub(Span::BEYOND).and_then(|index| usize::try_from(index).ok());
-        if let Some((_, fate @ Fate::Queued)) = index.and_then(|index| self.0.get_mut(index)) {
+        if let Some((_, fate @ Fate::Queued)) = self.at(seq) {
             *fate = Fate::Settled(counts);
         }
     }
 
-    /// The file was found, with what it has of this generation.
-    pub fn read_again(&mut self, generation: u32) {
-        self.0
-            .iter_mut()
-            .filter(|(note, _)| note.generation == generation)
-            .for_each(|(_, fate)| *fate = Fate::ReadAgain);
+    /// A chunk cannot be sent. Gives its bytes, if it was still to be.
+    pub fn damage(&mut self, seq: u64) -> Option<u64> {
+        match self.at(seq)? {
+            (note, fate @ Fate::Queued) => {
+                *fate = Fate::Over;
+                Some(note.end - note.start)
+            }
+            _ => None,
+        }
     }
 
-    /// Whether a chunk was or will be delivered though nothing reads it again.
+    /// These bytes are read again.
+    pub fn read_again(&mut self, read: &Note) {
+        let is_read =
+            |note: &Note| note.generation == read.generation && note.start < read.end && read.start < note.end;
+        self.0.iter_mut().filter(|(note, _)| is_read(note)).for_each(|(_, fate)| *fate = Fate::Over);
+    }
+
+    /// Whether a chunk was or will be delivered though nothing has read it again.
     pub fn has(&self, note: &Note) -> bool {
-        self.0.iter().any(|(one, fate)| one == note && !matches!(fate, Fate::ReadAgain))
+        self.0.iter().any(|(one, fate)| one == note && !matches!(fate, Fate::Over))
     }
 
     /// Bytes of such chunks, of one generation.
     pub fn bytes(&self, generation: u32) -> u64 {
-        let of_it =
-            self.0.iter().filter(|(note, fate)| note.generation == generation && !matches!(fate, Fate::ReadAgain));
+        let of_it = self.0.iter().filter(|(note, fate)| note.generation == generation && !matches!(fate, Fate::Over));
         of_it.map(|(note, _)| note.end - note.start).sum()
     }
 
@@ -82,11 +115,15 @@ impl Beyond {
         self.0.iter().any(|(_, fate)| matches!(fate, Fate::Queued))
     }
 
-    /// Those delivered.
-    pub fn settled(&self) -> impl Iterator<Item = (&Note, &Counts)> {
-        self.0.iter().filter_map(|(note, fate)| match fate {
-            Fate::Settled(counts) => Some((note, counts)),
-            Fate::Queued | Fate::ReadAgain => None,
+    /// What became of those delivered.
+    pub fn settled(&self) -> impl Iterator<Item = &Counts> {
+        self.0.iter().filter_map(|(_, fate)| match fate {
+            Fate::Settled(counts) => Some(counts),
+            Fate::Queued | Fate::Over => None,
         })
+    }
+
+    fn at(&mut self, seq: u64) -> Option<&mut (Note, Fate)> {
+        self.0.get_mut(usize::try_from(seq.checked_sub(Span::BEYOND)?).ok()?)
     }
 }

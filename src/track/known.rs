@@ -68,6 +68,7 @@ impl Sources {
         for tracked in self.by_id.values_mut().filter(|tracked| tracked.is_finished) {
             tracked.replay.retain(|note| notes.contains(note));
         }
+        self.by_id.values_mut().for_each(|tracked| tracked.beyond.keep_queued(&notes));
         for one in queued {
             self.by_id.get_mut(&one.note.source).into_iter().for_each(|tracked| tracked.find_cursor(one));
         }

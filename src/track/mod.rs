@@ -292,9 +292,8 @@ impl Tracker {
         let mut state = self.lock();
         state.dirty = true;
         let tracked = state.sources.find_mut(id)?;
-        let in_flight = tracked.watermark.counts(seq)?;
-        let counts = known.unwrap_or_else(|| in_flight.clone());
-        Some(Damage { name: tracked.name.clone(), lost_bytes: tracked.damage(seq, counts) })
+        let lost_bytes = tracked.damage(seq, known)?;
+        Some(Damage { name: tracked.name.clone(), lost_bytes })
     }
 
     /// What is known of the lines of a chunk in flight before the store's answer.

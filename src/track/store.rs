@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::beyond::Settled;
+use super::beyond::SavedChunk;
 use crate::base::counts::Counts;
 use crate::base::durable;
 use crate::base::failpoint;
@@ -68,16 +68,16 @@ pub struct SavedSource {
     /// A file that could not be found again, and how many bytes of it were counted as lost for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
-    /// What was delivered of a file from a queue, beyond the cursor.
+    /// What queues have, or had and delivered, of a file behind something that must be read again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beyond: Vec<Settled>,
+    pub beyond: Vec<SavedChunk>,
 }
 
 impl SavedSource {
     /// What became of all lines that are settled.
     pub fn all_counts(&self) -> Counts {
         let mut sum = self.counts.clone();
-        self.beyond.iter().for_each(|settled| sum.add(&settled.counts));
+        self.beyond.iter().filter_map(|chunk| chunk.counts.as_ref()).for_each(|counts| sum.add(counts));
         sum
     }
 }

@@ -1,7 +1,7 @@
 //! One source that is known: how far it is settled, what of it is in flight, in a queue, or to be read again. Pure: no
 //! disk, no clock.
 
-use super::beyond::{Beyond, Settled};
+use super::beyond::Beyond;
 use super::known::Seen;
 use super::store::SavedSource;
 use super::watermark::Watermark;
@@ -101,7 +101,6 @@ impl Tracked {
         if self.position().is_some() {
             self.unread = self.size.saturating_sub(self.offset());
         }
-        self.beyond.read_again(self.generation);
         (self.size, self.seen_ms, self.is_sought) = (seen.len, now_ms, true);
         (self.is_followed, self.is_finished) = (true, false);
     }
@@ -119,7 +118,7 @@ impl Tracked {
     /// What became of all lines that are settled.
     pub fn all_counts(&self) -> Counts {
         let mut sum = self.counts.clone();
-        self.beyond.settled().for_each(|(_, counts)| sum.add(counts));
+        self.beyond.settled().for_each(|counts| sum.add(counts));
         sum
     }
 
@@ -157,16 +156,30 @@ impl Tracked {
         }
     }
 
-    /// Nobody has a chunk any more. Where no run can read it again it is settled as lost: gives its bytes.
-    pub fn damage(&mut self, seq: u64, mut counts: Counts) -> Option<u64> {
+    /// Nobody has a chunk any more. Where no run can read it again it is settled as lost: gives its bytes. `known`: what
+    /// became of its lines before they were items. `None`: it is settled already.
+    #[allow(clippy::option_option, reason = "the inner one is what `Damage` has")]
+    pub fn damage(&mut self, seq: u64, known: Option<Counts>) -> Option<Option<u64>> {
+        if seq >= Span::BEYOND {
+            let bytes = self.beyond.damage(seq)?;
+            // Of a file that was not missed yet it is counted when that is.
+            let lost = self.missing.as_mut().map(|missing| {
+                *missing += bytes;
+                bytes
+            });
+            self.counts.lost_bytes += lost.unwrap_or(0);
+            return Some(lost);
+        }
+        let in_flight = self.watermark.counts(seq)?;
+        let mut counts = known.unwrap_or_else(|| in_flight.clone());
         if !self.is_gone() {
-            return None;
+            return Some(None);
         }
         let (bytes, lines) = (counts.bytes, counts.open());
         counts.lost_bytes += bytes;
         *counts.dropped.entry(DAMAGED.to_owned()).or_default() += lines;
         self.settle(seq, counts);
-        Some(bytes)
+        Some(Some(bytes))
     }
 
     /// What became of a chunk is known.
@@ -222,8 +235,11 @@ impl Tracked {
             Some(index) if index + 1 < settled || (index < settled && is_known) => return None,
             Some(index) if index > settled => return Some(Span::SETTLED),
             Some(index) => drop(self.replay.drain(..=index)),
+            // Of a file that was truncated since, all before that is passed, but what is behind a hole in it.
+            None if self.beyond.has(&queued.note) => return Some(Span::SETTLED),
             None => return (!self.is_passed(&queued.note)).then_some(Span::SETTLED),
         }
+        self.beyond.forget(&queued.note);
         self.read_to = Some(queued.cursor.clone());
         let counts = Counts { read: queued.lines, bytes: queued.bytes, ..Counts::default() };
         Some(self.watermark.begin(queued.note.clone(), queued.cursor.clone(), counts))
@@ -261,6 +277,7 @@ impl Tracked {
 
     /// Whether a chunk is one that an earlier run noted; it is then no longer waited for.
     pub fn take_replayed(&mut self, note: &Note) -> bool {
+        self.beyond.read_again(note);
         let found = self.replay.iter().position(|one| one == note);
         found.map(|index| self.replay.remove(index)).is_some()
     }
@@ -284,11 +301,7 @@ impl Tracked {
             counts: self.counts.clone(),
             size: self.size,
             missing: self.missing,
-            beyond: self
-                .beyond
-                .settled()
-                .map(|(note, counts)| Settled { note: note.clone(), counts: counts.clone() })
-                .collect(),
+            beyond: self.beyond.saved(),
         }
     }
 

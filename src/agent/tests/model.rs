@@ -89,8 +89,6 @@ struct Facts {
     /// Answered for, of what a queue has of a file behind a hole; and of those, what a checkpoint covers.
     beyond: BTreeSet<u64>,
     saved_beyond: BTreeSet<u64>,
-    /// This run has found it: what is beyond is read again.
-    is_found: bool,
     /// Noted, and what of that outlives a loss of power.
     noted: BTreeSet<u64>,
     durable: BTreeSet<u64>,

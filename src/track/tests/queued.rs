@@ -195,9 +195,11 @@ fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
     assert_eq!(tracker.miss(SourceId::new(7)), 0, "told already");
     let resumed = find(&tracker, &identity(HEAD), HEAD, 8);
     assert_eq!((offset(resumed.cursor.as_ref()), resumed.replay.len()), (Some(10), 3));
-    assert_eq!((delivered(&tracker), tracker.ledger()["app"].lost_bytes), (1, 0));
+    assert_eq!((delivered(&tracker), tracker.ledger()["app"].lost_bytes), (2, 0));
     tracker.begin(&piece(10, 1)).unwrap();
+    assert_eq!(delivered(&tracker), 2, "the hole is read again, and not yet what is behind it");
     tracker.begin(&piece(20, 1)).unwrap();
+    assert_eq!(delivered(&tracker), 1);
     (0..2).for_each(|seq| settle(&tracker, seq));
     assert_eq!(delivered(&tracker), 3);
 }
@@ -221,4 +223,60 @@ fn of_a_file_that_is_forgotten_what_is_queued_is_counted() {
     assert_eq!((tracker.known(), delivered(&tracker)), (0, 1));
     let saved = Tracker::open(Some(folder.path())).unwrap();
     assert_eq!(delivered(&saved), 1);
+}
+
+/// Of a file that was truncated while the queue had something of it behind a hole, that is sent and counted, whatever the
+/// next runs read of it before.
+#[test]
+fn of_a_file_that_was_truncated_what_is_queued_is_sent_after_any_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &identity(HEAD), HEAD, 7);
+    let mut batches: Vec<_> = [0, 10].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
+    tracker.save().unwrap();
+    drop(tracker);
+    let (tracker, seqs) = open_with(folder.path(), &batches[1..]);
+    assert_eq!(seqs, [Some(Span::BEYOND)]);
+    let head = b"another first line\n";
+    let resumed = find(&tracker, &identity(head), head, 8);
+    assert_eq!((resumed.id, resumed.generation), (SourceId::new(7), 1));
+    let lost: Vec<_> = resumed.replay.iter().map(|note| note.start).collect();
+    assert_eq!(lost, [0], "what is queued is not lost");
+    let mut chunk = piece(0, 2);
+    chunk.generation = 1;
+    chunk.cursor = Cursor::File { generation: 1, offset: 10, guard: 0 };
+    batches.push(queued_of(&tracker)(&chunk));
+    tracker.save().unwrap();
+    drop(tracker);
+    for _ in 0..3 {
+        let (_, seqs) = open_with(folder.path(), &batches[1..]);
+        assert_eq!(seqs, [Some(Span::BEYOND), Some(0)]);
+    }
+    let (tracker, _) = open_with(folder.path(), &batches[1..]);
+    settle(&tracker, 0);
+    tracker.save().unwrap();
+    drop(tracker);
+    let (tracker, seqs) = open_with(folder.path(), &batches[1..]);
+    assert_eq!(seqs, [Some(Span::BEYOND), None]);
+    settle(&tracker, Span::BEYOND);
+    assert_eq!(delivered(&tracker), 2);
+}
+
+/// Of a file that is gone, what is damaged in the queue behind a hole is lost, and counted with what was missed.
+#[test]
+fn what_is_damaged_behind_a_hole_of_a_file_that_is_gone_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = open(folder.path());
+    find(&tracker, &identity(HEAD), HEAD, 7);
+    let batches: Vec<_> = [0, 10, 20].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
+    tracker.save().unwrap();
+    drop(tracker);
+    let (tracker, _) = open_with(folder.path(), &batches[1..]);
+    let damage = |seq: u64| tracker.damage(SourceId::new(7), Span::BEYOND + seq, None).map(|damage| damage.lost_bytes);
+    assert_eq!(damage(0), Some(None), "perhaps the file is found");
+    assert_eq!(tracker.miss(SourceId::new(7)), 990);
+    assert_eq!((damage(1), damage(1)), (Some(Some(10)), None));
+    assert_eq!(tracker.ledger()["app"].lost_bytes, 1000);
+    find(&tracker, &identity(HEAD), HEAD, 8);
+    assert_eq!(tracker.ledger()["app"].lost_bytes, 0);
 }

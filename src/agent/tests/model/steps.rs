@@ -24,6 +24,7 @@ impl Model {
         let seq = tracker.begin(&chunk).unwrap();
         let facts = self.facts.get_mut(&id).unwrap();
         facts.read.extend(lines.clone());
+        facts.beyond.retain(|line| !lines.contains(line));
         facts.noted.extend(lines.clone());
         let (items, bytes) = (chunk.lines.len() as u32, chunk.input_bytes);
         let counts = Counts { read: u64::from(items), bytes, ..Counts::default() };
@@ -48,9 +49,6 @@ impl Model {
         let read: Vec<_> = self.facts[&world.id].read.iter().copied().collect();
         assert_eq!(read, (0..at).collect::<Vec<_>>(), "{}: before the place where reading goes on", world.name());
         world.open(resume);
-        let facts = self.facts.get_mut(&self.sources[source].id).unwrap();
-        facts.beyond.clear();
-        facts.is_found = true;
     }
 
     /// As a worker does: notes first, then the batch.
@@ -128,7 +126,7 @@ impl Model {
                 let facts = self.facts.get_mut(&id).unwrap();
                 match span.seq {
                     Span::SETTLED => {}
-                    Span::BEYOND.. if facts.is_found => {}
+                    Span::BEYOND.. if facts.read.contains(&line) => {}
                     Span::BEYOND.. => _ = facts.beyond.insert(line),
                     _ => _ = facts.settled.insert(line),
                 }
