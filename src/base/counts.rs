@@ -35,6 +35,14 @@ impl Counts {
         self.read.saturating_sub(self.delivered + self.parked + self.dropped.values().sum::<u64>())
     }
 
+    /// Of several.
+    #[must_use]
+    pub fn sum<'c>(all: impl IntoIterator<Item = &'c Self>) -> Self {
+        let mut sum = Self::default();
+        all.into_iter().for_each(|one| sum.add(one));
+        sum
+    }
+
     /// Adds another's numbers.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;

@@ -167,13 +167,12 @@ impl Config {
     fn wanted(&self, faults: &mut Vec<Fault>) -> Set {
         let mut wanted = Set::default();
         for (index, word) in self.detect.iter().enumerate() {
-            let (name, is_off) = word.strip_prefix('-').map_or((word.as_str(), false), |name| (name, true));
-            let rows = named(name);
-            if rows.is_empty() {
-                let fault = Fault::new(format!("detect[{index}]"), format!("there is no detector `{name}`"));
-                faults.push(fault.hint(nearest(name)));
+            let word = Word::of(word);
+            if word.rows.is_empty() {
+                let fault = Fault::new(format!("detect[{index}]"), format!("there is no detector `{}`", word.name));
+                faults.push(fault.hint(nearest(word.name)));
             }
-            rows.into_iter().for_each(|row| if is_off { wanted.remove(row) } else { wanted.insert(row) });
+            word.turn(&mut wanted);
         }
         wanted
     }
@@ -200,6 +199,26 @@ impl Config {
                 faults.push(Fault::new(format!("rule[{index}].name"), message));
             }
         }
+    }
+}
+
+/// A word of `detect`, understood.
+pub(super) struct Word<'w> {
+    pub(super) name: &'w str,
+    /// It turns its rows off.
+    pub(super) is_off: bool,
+    /// None: there is no such detector.
+    pub(super) rows: Vec<usize>,
+}
+
+impl<'w> Word<'w> {
+    pub(super) fn of(word: &'w str) -> Self {
+        let (name, is_off) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
+        Self { name, is_off, rows: named(name) }
+    }
+
+    pub(super) fn turn(&self, wanted: &mut Set) {
+        self.rows.iter().for_each(|row| if self.is_off { wanted.remove(*row) } else { wanted.insert(*row) });
     }
 }
 

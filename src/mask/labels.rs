@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::Masker;
-use super::config::{named, nearest};
+use super::config::{Word, nearest};
 use super::detect::Set;
 use crate::base::fault::Fault;
 
@@ -60,20 +60,19 @@ impl Made {
 fn make(masker: &Masker, label: &str) -> Labelled {
     let mut wanted = if masker.is_enabled() { masker.rules.search.wanted } else { Set::default() };
     let mut faults = Vec::new();
-    for word in label.split(',').take(MOST_WORDS).map(str::trim).filter(|word| !word.is_empty()) {
-        let (name, is_off) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
-        let rows = named(name);
+    for text in label.split(',').take(MOST_WORDS).map(str::trim).filter(|text| !text.is_empty()) {
+        let word @ Word { name, is_off, rows } = &Word::of(text);
         if name.len() > LONGEST_WORD {
-            faults.push(Fault::new(word, "a word is too long for a detector"));
+            faults.push(Fault::new(text, "a word is too long for a detector"));
         } else if rows.is_empty() {
             let near = nearest(name);
             let hint = near.split_inclusive('?').next().unwrap_or_default();
-            faults.push(Fault::new(word, format!("there is no detector `{}`", name.escape_debug())).hint(hint));
-        } else if is_off && masker.labels != Labels::Change {
-            let fault = Fault::new(word, format!("a label may not turn `{name}` off"));
+            faults.push(Fault::new(text, format!("there is no detector `{}`", name.escape_debug())).hint(hint));
+        } else if *is_off && masker.labels != Labels::Change {
+            let fault = Fault::new(text, format!("a label may not turn `{name}` off"));
             faults.push(fault.hint("labels = \"change\" in [mask] lets it"));
         } else {
-            rows.into_iter().for_each(|row| if is_off { wanted.remove(row) } else { wanted.insert(row) });
+            word.turn(&mut wanted);
         }
     }
     faults.truncate(MOST_FAULTS);

@@ -291,9 +291,7 @@ impl Tracker {
     pub fn damage(&self, id: SourceId, seq: u64, known: Option<Counts>) -> Option<Damage> {
         let mut state = self.lock();
         state.dirty = true;
-        let tracked = state.sources.find_mut(id)?;
-        let lost_bytes = tracked.damage(seq, known)?;
-        Some(Damage { name: tracked.name.clone(), lost_bytes })
+        state.sources.find_mut(id)?.damage(seq, known)
     }
 
     /// What is known of the lines of a chunk in flight before the store's answer.

@@ -76,9 +76,7 @@ pub struct SavedSource {
 impl SavedSource {
     /// What became of all lines that are settled.
     pub fn all_counts(&self) -> Counts {
-        let mut sum = self.counts.clone();
-        self.beyond.iter().filter_map(|chunk| chunk.counts.as_ref()).for_each(|counts| sum.add(counts));
-        sum
+        Counts::sum(std::iter::once(&self.counts).chain(self.beyond.iter().filter_map(|chunk| chunk.counts.as_ref())))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One source that is known: how far it is settled, what of it is in flight, in a queue, or to be read again. Pure: no
 //! disk, no clock.
 
+use super::Damage;
 use super::beyond::Beyond;
 use super::known::Seen;
 use super::store::SavedSource;
@@ -117,9 +118,7 @@ impl Tracked {
 
     /// What became of all lines that are settled.
     pub fn all_counts(&self) -> Counts {
-        let mut sum = self.counts.clone();
-        self.beyond.settled().for_each(|counts| sum.add(counts));
-        sum
+        Counts::sum(std::iter::once(&self.counts).chain(self.beyond.settled()))
     }
 
     fn offset(&self) -> u64 {
@@ -158,8 +157,8 @@ impl Tracked {
 
     /// Nobody has a chunk any more. Where no run can read it again it is settled as lost: gives its bytes. `known`: what
     /// became of its lines before they were items. `None`: it is settled already.
-    #[allow(clippy::option_option, reason = "the inner one is what `Damage` has")]
-    pub fn damage(&mut self, seq: u64, known: Option<Counts>) -> Option<Option<u64>> {
+    pub fn damage(&mut self, seq: u64, known: Option<Counts>) -> Option<Damage> {
+        let told = |name: &str, lost_bytes| Some(Damage { name: name.to_owned(), lost_bytes });
         if seq >= Span::BEYOND {
             let bytes = self.beyond.damage(seq)?;
             // Of a file that was not missed yet it is counted when that is.
@@ -168,18 +167,18 @@ impl Tracked {
                 bytes
             });
             self.counts.lost_bytes += lost.unwrap_or(0);
-            return Some(lost);
+            return told(&self.name, lost);
         }
         let in_flight = self.watermark.counts(seq)?;
         let mut counts = known.unwrap_or_else(|| in_flight.clone());
         if !self.is_gone() {
-            return Some(None);
+            return told(&self.name, None);
         }
         let (bytes, lines) = (counts.bytes, counts.open());
         counts.lost_bytes += bytes;
         *counts.dropped.entry(DAMAGED.to_owned()).or_default() += lines;
         self.settle(seq, counts);
-        Some(Some(bytes))
+        told(&self.name, Some(bytes))
     }
 
     /// What became of a chunk is known.
@@ -201,8 +200,8 @@ impl Tracked {
             Identity::File { path, .. } => Some(path.clone()),
             _ => None,
         };
-        let is_lost = |note: &&Note| note.generation >= self.generation || !self.beyond.has(note);
-        let replay = self.replay.iter().filter(is_lost).cloned().collect();
+        let is_told = |note: &&Note| note.generation >= self.generation || !self.beyond.has(note);
+        let replay = self.replay.iter().filter(is_told).cloned().collect();
         self.replay.retain(|note| note.generation >= self.generation);
         Resume { id, generation: self.generation, cursor, path, replay, unread: std::mem::take(&mut self.unread) }
     }

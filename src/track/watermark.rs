@@ -88,10 +88,7 @@ impl Watermark {
     /// What was read and is beyond the watermark: of chunks that settled out of order, what became of them too.
     #[must_use]
     pub fn in_flight(&self) -> Counts {
-        self.flights.iter().fold(Counts::default(), |mut sum, flight| {
-            sum.add(&flight.counts);
-            sum
-        })
+        Counts::sum(self.flights.iter().map(|flight| &flight.counts))
     }
 
     /// The oldest time of reading in flight, in ms since 1970.

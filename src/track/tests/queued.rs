@@ -160,6 +160,16 @@ fn queued_of(tracker: &Tracker) -> impl Fn(&Chunk) -> Queued {
     }
 }
 
+/// A run that reads pieces of ten bytes of a file, which all go to the queue.
+fn queued_of_file(folder: &Path, pieces: u64) -> Vec<Queued> {
+    let tracker = open(folder);
+    find(&tracker, &identity(HEAD), HEAD, 7);
+    tracker.saw(std::iter::once((SourceId::new(7), Some(10 * pieces))), 1);
+    let queued = (0..pieces).map(|index| queued_of(&tracker)(&piece(10 * index, 1))).collect();
+    tracker.save().unwrap();
+    queued
+}
+
 /// What was read again because of a damaged batch is in the queue twice.
 #[test]
 fn what_is_in_the_queue_twice_is_sent_once() {
@@ -174,12 +184,7 @@ fn what_is_in_the_queue_twice_is_sent_once() {
 #[test]
 fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path());
-    find(&tracker, &identity(HEAD), HEAD, 7);
-    tracker.saw(std::iter::once((SourceId::new(7), Some(40))), 1);
-    let batches: Vec<_> = [0, 10, 20, 30].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
-    tracker.save().unwrap();
-    drop(tracker);
+    let batches = queued_of_file(folder.path(), 4);
     let (tracker, seqs) = open_with(folder.path(), &[&batches[..1], &batches[2..3]].concat());
     assert_eq!(seqs, [Some(0), Some(Span::BEYOND)]);
     assert_eq!(tracker.miss(SourceId::new(7)), 20);
@@ -208,13 +213,9 @@ fn of_a_file_that_is_gone_what_is_queued_is_not_lost() {
 #[test]
 fn of_a_file_that_is_forgotten_what_is_queued_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path());
-    find(&tracker, &identity(HEAD), HEAD, 7);
-    let batches: Vec<_> = [0, 10].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
-    tracker.save().unwrap();
-    drop(tracker);
+    let batches = queued_of_file(folder.path(), 2);
     let (tracker, _) = open_with(folder.path(), &batches[1..]);
-    assert_eq!(tracker.miss(SourceId::new(7)), 990);
+    assert_eq!(tracker.miss(SourceId::new(7)), 10);
     tracker.forget(|_| Some(0), 1000);
     save_twice(&tracker);
     assert_eq!((tracker.known(), delivered(&tracker)), (1, 0));
@@ -230,11 +231,7 @@ fn of_a_file_that_is_forgotten_what_is_queued_is_counted() {
 #[test]
 fn of_a_file_that_was_truncated_what_is_queued_is_sent_after_any_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path());
-    find(&tracker, &identity(HEAD), HEAD, 7);
-    let mut batches: Vec<_> = [0, 10].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
-    tracker.save().unwrap();
-    drop(tracker);
+    let mut batches = queued_of_file(folder.path(), 2);
     let (tracker, seqs) = open_with(folder.path(), &batches[1..]);
     assert_eq!(seqs, [Some(Span::BEYOND)]);
     let head = b"another first line\n";
@@ -266,17 +263,13 @@ fn of_a_file_that_was_truncated_what_is_queued_is_sent_after_any_restart() {
 #[test]
 fn what_is_damaged_behind_a_hole_of_a_file_that_is_gone_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = open(folder.path());
-    find(&tracker, &identity(HEAD), HEAD, 7);
-    let batches: Vec<_> = [0, 10, 20].map(|start| piece(start, 1)).iter().map(queued_of(&tracker)).collect();
-    tracker.save().unwrap();
-    drop(tracker);
+    let batches = queued_of_file(folder.path(), 3);
     let (tracker, _) = open_with(folder.path(), &batches[1..]);
     let damage = |seq: u64| tracker.damage(SourceId::new(7), Span::BEYOND + seq, None).map(|damage| damage.lost_bytes);
     assert_eq!(damage(0), Some(None), "perhaps the file is found");
-    assert_eq!(tracker.miss(SourceId::new(7)), 990);
+    assert_eq!(tracker.miss(SourceId::new(7)), 20);
     assert_eq!((damage(1), damage(1)), (Some(Some(10)), None));
-    assert_eq!(tracker.ledger()["app"].lost_bytes, 1000);
+    assert_eq!(tracker.ledger()["app"].lost_bytes, 30);
     find(&tracker, &identity(HEAD), HEAD, 8);
     assert_eq!(tracker.ledger()["app"].lost_bytes, 0);
 }
