@@ -208,10 +208,9 @@ impl Sources {
         self.by_id.values().map(|tracked| &**tracked)
     }
 
-    /// The notes of all chunks that are not settled. Those of a source in its order, or they could not be used: what was
-    /// read again comes before what is still to be.
+    /// The notes of all chunks that are not settled. Those of a source in its order, or they could not be used.
     pub fn flying(&self) -> impl Iterator<Item = &Note> {
-        self.all().flat_map(|tracked| tracked.watermark.notes().chain(&tracked.replay))
+        self.all().flat_map(Tracked::flying)
     }
 
     /// Takes a source from a checkpoint.

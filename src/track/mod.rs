@@ -199,7 +199,7 @@ impl Tracker {
         let state = &mut *state;
         let tracked = state.sources.get_mut(note.source);
         tracked.generation = chunk.generation;
-        tracked.read_to = Some(chunk.cursor.clone());
+        tracked.read_on(chunk.cursor.clone());
         let is_noted = tracked.take_replayed(&note);
         if !is_noted {
             state.note(Entry::Chunk(note.clone()))?;

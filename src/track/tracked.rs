@@ -42,6 +42,8 @@ pub struct Tracked {
     pub(super) replay: Vec<Note>,
     /// Those of them that a queue has, and that it sends though something before them must be read again.
     pub beyond: Beyond,
+    /// How many of the first come before all that this run has in flight: they are settled, or were passed over.
+    pub(super) passed: usize,
     /// How many of the first are settled, where a queue has the very one that the cursor comes from.
     pub(super) settled: Option<usize>,
     /// Bytes in a file when it was last looked at.
@@ -84,6 +86,7 @@ impl Tracked {
             was_over: false,
             replay: Vec::new(),
             beyond: Beyond::default(),
+            passed: 0,
             settled: None,
             size: 0,
             unread: 0,
@@ -278,7 +281,31 @@ impl Tracked {
     pub fn take_replayed(&mut self, note: &Note) -> bool {
         self.beyond.read_again(note);
         let found = self.replay.iter().position(|one| one == note);
-        found.map(|index| self.replay.remove(index)).is_some()
+        match found {
+            Some(index) => {
+                self.passed -= usize::from(index < self.passed);
+                self.replay.remove(index);
+            }
+            // What a container never said before comes after all that it did, though that was cut otherwise this time.
+            None if !self.is_file() => self.passed = self.replay.len(),
+            None => {}
+        }
+        found.is_some()
+    }
+
+    /// Takes note that this run reads on to `cursor`.
+    pub fn read_on(&mut self, cursor: Cursor) {
+        if self.read_to.is_none() {
+            self.passed = self.settled_notes();
+        }
+        self.read_to = Some(cursor);
+    }
+
+    /// The notes of what is not settled, and of what a stream may repeat, in the order of the source: what was read again
+    /// comes before what is still to be.
+    pub fn flying(&self) -> impl Iterator<Item = &Note> {
+        let (passed, left) = self.replay.split_at(self.passed.min(self.replay.len()));
+        passed.iter().chain(self.watermark.notes()).chain(left)
     }
 
     /// What the notes hold of it: who it is, not how far it is settled. A position goes with the checkpoint that also

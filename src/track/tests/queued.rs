@@ -273,3 +273,19 @@ fn what_is_damaged_behind_a_hole_of_a_file_that_is_gone_is_lost() {
     find(&tracker, &identity(HEAD), HEAD, 8);
     assert_eq!(tracker.ledger()["app"].lost_bytes, 0);
 }
+
+/// What was settled before an earlier start stays noted for a stream that repeats itself: in front of what was read since,
+/// or that would be taken for settled after the next start.
+#[test]
+fn what_a_container_wrote_after_a_start_is_not_taken_for_settled_when_notes_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    run_that_read(folder.path(), &[1, 2], 2);
+    let tracker = open(folder.path());
+    resume_container(&tracker);
+    let queued = queued_of(&tracker)(&said(3, 3));
+    tracker.save_with(true).unwrap();
+    drop(tracker);
+    for start in 1..=3 {
+        assert_eq!(open_with(folder.path(), std::slice::from_ref(&queued)).1, [Some(0)], "start {start}");
+    }
+}
